@@ -36,6 +36,11 @@ class TaskItem(Schema):
     state: StateName
     last_seen_state: str | None = Field(description="With UNKNOWN: what it was last seen as")
     unknown_reason: str | None
+    state_source: Literal["list", "query", "backend"] | None = Field(
+        description="Where the state comes from if no event reported it: its worker node’s lists, that node’s answer to query_task, or the result backend. "
+        "UNKNOWN by either of the first two, last seen STARTED: it ended, how is unknown. Null: its events, or with UNKNOWN their absence"
+    )
+    state_source_at: Moment | None = Field(description="When that was so; null where state_source is null")
     worker: str | None
     sender: str | None
     queue: str | None = Field(

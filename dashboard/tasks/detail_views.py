@@ -14,6 +14,7 @@ from dashboard.revoke.section import RevokeSection
 from dashboard.tasks.detail_page import TaskPage
 from dashboard.tasks.failure_link import failure_address
 from dashboard.tasks.progress import Reports
+from dashboard.tasks.state_source import state_source
 from dashboard.tasks.time_limit import notice
 from workers import queries
 
@@ -33,7 +34,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     shown = TaskPage(scope, task, timezone.now())
     part = request.GET.get("part")
     context = {"page": shown, "task": task, "row": shown.row, "now": shown.now, "failure_url": failure_address(shown), "reports": Reports(task)}
-    context |= {"revoke": RevokeSection(request.user, scope, task, shown.now), "past_limit": notice(shown)}
+    context |= {"revoke": RevokeSection(request.user, scope, task, shown.now), "past_limit": notice(shown), "source": state_source(task)}
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", context, status=polled(request, part not in GO_ON or shown.goes_on))
     return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key], scope=scope)})

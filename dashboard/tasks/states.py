@@ -11,6 +11,7 @@ import msgspec
 
 from dashboard.layout import formatting
 from workers.models import Task
+from workers.state_sources import HAS_ENDED
 
 UNKNOWN = "UNKNOWN"
 
@@ -66,6 +67,11 @@ def state_of(task: Task) -> State:
     return STATES.get(task.state, _OTHER)
 
 
+def has_ended(task: Task) -> bool:
+    """Whether a task that was running is no longer on its worker node, by that node's own account, while nothing shows how it ended."""
+    return task.state == UNKNOWN and task.last_seen_state == "STARTED" and task.state_source in HAS_ENDED
+
+
 def last_seen(task: Task) -> str:
     """ "last seen started" of a task whose state is unknown, "" of the others.
 
@@ -74,6 +80,8 @@ def last_seen(task: Task) -> str:
     """
     if task.state != UNKNOWN or not task.last_seen_state:
         return ""
+    if has_ended(task):
+        return "ended"
     seen = STATES.get(task.last_seen_state)
     return f"last seen {seen.word if seen else task.last_seen_state.lower()}"
 
@@ -85,6 +93,8 @@ def state_text(task: Task) -> str:
     ('succeeded after 1 retry', 'succeeded')
     """
     state = state_of(task)
+    if has_ended(task):
+        return "ended, how is unknown"
     if seen := last_seen(task):
         return f"{state.word}, {seen}"
     if task.revoked_by and task.state in ("PENDING", "RECEIVED", "RETRY"):

@@ -18,6 +18,7 @@ from workers.redaction import Redaction
 from workers.time_limits import Limit, limit_from
 
 TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit", "send_events", "time_limit", "soft_time_limit")
+QUERY_TASK = "query_task"
 ACTIVE_TASKS_KEPT = 50
 TEXT_LENGTH = 500
 MOST_NAMES = 2000
@@ -186,9 +187,11 @@ def _attributes(text: str) -> dict[str, str]:
 
 def uuids(command: str, answer: Any) -> tuple[frozenset[str], bool]:
     """(the tasks that an answer to active, reserved, scheduled or revoked lists, at most 10,000 (revoked: 50,000, as many as Celery keeps by default);
-    whether these are all). Empty for other commands."""
+    whether these are all); of query_task those that it has. Empty for other commands."""
     if command == "revoked" and isinstance(answer, list):
         return frozenset(uuid for uuid in answer[:MOST_REVOKED] if isinstance(uuid, str)), len(answer) <= MOST_REVOKED
+    if command == QUERY_TASK and isinstance(answer, dict):
+        return frozenset(uuid for uuid in answer if isinstance(uuid, str)), True
     if command not in ("active", "reserved", "scheduled") or not isinstance(answer, list):
         return frozenset(), False
     found: set[str] = set()
@@ -222,6 +225,7 @@ READERS: Mapping[str, Callable[[Any], Fields]] = {
     "registered": registered,
     "conf": conf,
     "revoked": lambda _: {},
+    QUERY_TASK: lambda _: {},
     "ping": lambda _: {},
 }
 

@@ -32,6 +32,7 @@ from workers.errors import NothingThere, WatchError
 from workers.inspection import answers as inspection
 from workers.inspection import formats
 from workers.inspection.audience import JSON, MOST_ALONE, PROBE, Audience
+from workers.inspection.requests import written
 from workers.inspection.schedule import EVERY, OFTEN_SECONDS, Schedule
 from workers.receiving.liveness import Subscription
 from workers.redaction import Redaction
@@ -59,6 +60,7 @@ class Answer(msgspec.Struct, frozen=True):
     uuids: frozenset[str] = frozenset()
     lists_all: bool = False
     clock: int | None = None  # the worker's Lamport clock, with `stats`
+    queried: tuple[str, ...] = ()  # the tasks that `query_task` was about
     totals: dict[str, int] = {}  # how many tasks of each name it has started, with `stats`
 
 
@@ -80,8 +82,9 @@ class Inspector:
         self.error: WatchError | None = None
         self._reply_prefix, self._new_schedule = reply_prefix, schedule
         self._newcomers: SimpleQueue[str] = SimpleQueue()
+        self._queries: SimpleQueue[tuple[str, tuple[str, ...]]] = SimpleQueue()
         self._stopped, self._was_informed = threading.Event(), threading.Event()
-        self._tickets: OrderedDict[str, tuple[str, datetime, str]] = OrderedDict()
+        self._tickets: OrderedDict[str, tuple[str, datetime, str, tuple[str, ...]]] = OrderedDict()
         self._audience = Audience(names.content_type)
         self._expected: tuple[Mapping[str, bool], bool] | None = None
         self._introduced: list[tuple[str, str]] = []  # workers that have just answered for the first time, with the content type
@@ -94,6 +97,10 @@ class Inspector:
     def inspect_soon(self, hostname: str) -> None:
         """Inspects this worker at once, because it has just come online."""
         self._newcomers.put(hostname)
+
+    def query_tasks(self, hostname: str, uuids: Iterable[str]) -> None:
+        """Requests from the worker which of these tasks it has, soon; from another thread."""
+        self._queries.put((hostname, tuple(uuids)))
 
     def expect(self, hostnames: Mapping[str, bool], *, all_known: bool = False) -> None:
         """The workers that may answer, from another thread, with whether their heartbeats arrive; `all_known`: the broker showed all of them."""
@@ -189,6 +196,7 @@ class Inspector:
                 self._request(channel, queue, command, content_type, [hostname])
         answering = audience.answering(now)
         spoken = set(answering.values())
+        self._query(channel, queue, answering)
         if not answering:
             return
         if self._may_address and len(answering) <= MOST_ALONE and (len(spoken) > 1 or not audience.all_answer(now)):
@@ -204,6 +212,14 @@ class Inspector:
             for content_type in spoken:
                 spoken_by = [hostname for hostname, spoken in answering.items() if spoken == content_type]
                 self._request(channel, queue, command, content_type, spoken_by if self._may_address else None)
+
+    def _query(self, channel: Channel, queue: str, answering: Mapping[str, str]) -> None:
+        """Of workers that do not answer now nothing is requested; whoever wanted to know wants it again."""
+        with contextlib.suppress(Empty):
+            while True:
+                hostname, uuids = self._queries.get_nowait()
+                if hostname in answering:
+                    self._request(channel, queue, inspection.QUERY_TASK, answering[hostname], [hostname], uuids)
 
     def _note_blocked(self, _reason: str) -> None:
         self.blocked_since = self.blocked_since or datetime.now(UTC)
@@ -230,24 +246,14 @@ class Inspector:
                 found[self._newcomers.get_nowait()] = None
         return list(found)
 
-    def _request(self, channel: Channel, queue: str, command: str, content_type: str, hostnames: Sequence[str] | None) -> None:
+    def _request(self, channel: Channel, queue: str, command: str, content_type: str, hostnames: Sequence[str] | None, uuids: tuple[str, ...] = ()) -> None:
         """Sends a command to these workers; None: to whoever is there."""
         ticket = secrets.token_hex(8)
-        self._tickets[ticket] = (command, datetime.now(UTC), content_type)
+        self._tickets[ticket] = (command, datetime.now(UTC), content_type, uuids)
         while len(self._tickets) > TICKETS_KEPT:
             self._tickets.popitem(last=False)
-        body, encoding = formats.write(
-            {
-                "method": command,
-                "arguments": _ARGUMENTS.get(command, {}),
-                "destination": None if self._may_address else hostnames,  # else the key addresses them
-                "pattern": None,
-                "matcher": None,
-                "ticket": ticket,
-                "reply_to": {"exchange": "", "routing_key": queue},
-            },
-            content_type,
-        )
+        destination = None if self._may_address else hostnames  # else the key addresses them
+        body, encoding = written(command, uuids, queue, ticket, destination, content_type)
         properties = {"content_type": content_type, "content_encoding": encoding, "delivery_mode": 1}
         properties["expiration"] = str(int(OFTEN_SECONDS * 1000))  # a busy worker that did not take it in time gets another anyway
         if hostnames is None or not self._may_address:
@@ -264,7 +270,7 @@ class Inspector:
         request = self._tickets.get((message.headers or {}).get("ticket", ""))
         if request is None or len(message.body) > LARGEST_ANSWER_BYTES:
             return
-        command, requested_at, content_type = request
+        command, requested_at, content_type, queried = request
         if len(message.body) > LARGE_ANSWER_BYTES:
             schedule.slow_down(command)
         try:
@@ -281,16 +287,10 @@ class Inspector:
                 fields = {} if failed else inspection.redacted(inspection.READERS[command](answer), self._redaction)
                 listed, clock = inspection.uuids(command, answer), inspection.lamport_clock(command, answer)
                 totals = inspection.totals(command, answer)
-                self.answers.put(Answer(hostname, fields, datetime.now(UTC), command, requested_at, *listed, clock, totals))
+                queried = () if failed else queried
+                self.answers.put(Answer(hostname, fields, datetime.now(UTC), command, requested_at, *listed, clock, queried, totals))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             close_connection(connection)
-
-
-_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "active": {"safe": True},
-    "registered": {"taskinfoitems": list(inspection.TASK_ATTRIBUTES)},
-    "conf": {"with_defaults": False},
-}

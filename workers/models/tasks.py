@@ -51,6 +51,8 @@ class Task(models.Model):
     parent_id = models.CharField(max_length=255, null=True)
     root_id = models.CharField(max_length=255, null=True)
     tries = models.JSONField(default=list)  # the moments, read by `workers.receiving.task_state.happenings`
+    state_source = models.CharField(max_length=8, null=True)  # as `workers.state_sources` defines it; None: the events, and what follows from their absence
+    state_source_at = models.DateTimeField(null=True)
     limit_seconds = models.FloatField(null=True)  # of a task that runs or ran; None: unknown, or none
     limit_kind = models.CharField(max_length=4, null=True)  # hard or soft, as `workers.time_limits` defines them
     moments_left_out = models.IntegerField(default=0)  # of a task with more moments than are kept

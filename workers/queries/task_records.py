@@ -21,6 +21,7 @@ _LOADED = (
     "uuid", "first_seen_at", "state", "last_seen_state", "unknown_reason", "revoked_by", "name", "worker", "sender", "sent_queue", "exchange", "routing_key",
     "sent_at", "received_at", "started_at", "ended_at", "eta", "expires", "runtime_seconds", "retries", "parent_id", "root_id", "tries", "moments_left_out",
     "queue", "queues", "queue_source", "queue_reason", "limit_seconds", "limit_kind",
+    "state_source", "state_source_at",
 )  # fmt: skip
 _MOMENTS = ("first_seen_at", "sent_at", "received_at", "started_at", "ended_at", "eta", "expires")
 _COLUMNS = ", ".join(_LOADED)
@@ -98,6 +99,8 @@ def _record(row: Sequence[Any]) -> TaskRecord:
     values["queue"] = values.pop("sent_queue")
     limit = values.pop("limit_seconds"), values.pop("limit_kind")
     values["limit"] = None if limit[0] is None else limit
+    source, source_at = values.pop("state_source"), _seconds(values.pop("state_source_at"))
+    values["source"] = None if source is None or source_at is None else (source, source_at)
     for name in _MOMENTS:
         values[name] = _seconds(values[name])
     return TaskRecord(

@@ -6,6 +6,7 @@ stays short however many workers went or came back at once. The rules are in `wo
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -14,28 +15,36 @@ from itertools import islice
 from django.db import DatabaseError
 
 from workers import queries
+from workers.inspection.answers import QUERY_TASK
 from workers.inspection.inspector import Answer
-from workers.receiving.orphaned_tasks import OUT_OF_REACH, Held, Listing, WorkerEvidence
+from workers.receiving.orphaned_tasks import OUT_OF_REACH, Held, Listing, Queried, WorkerEvidence, needs_query
 from workers.receiving.task_buffer import TaskBuffer
 from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import WorkerState
 from workers.time_limits import limits_of
 
 NoteFault = Callable[[Exception, str], None]
+Query = Callable[[str, Sequence[str]], None]
+"""Requests from a worker which of these tasks it has."""
 ASSESS_SECONDS = 2.0
 TURN_SECONDS = 0.3
 WORKERS_AT_ONCE = 100  # whose orphaned tasks are loaded by one query
 MOST_ASSESSED = 5000  # of one worker at a time
 MOST_RESTORED = 1000
+MOST_QUERIED, QUERY_SECONDS = 100, 10.0
 
 
 class OrphanFinder:
     """Of one virtual host; assesses the tasks in `buffer`, and those that it loads into it."""
 
-    def __init__(self, broker_id: int, vhost: str, buffer: TaskBuffer) -> None:
+    def __init__(self, broker_id: int, vhost: str, buffer: TaskBuffer, query: Query | None = None) -> None:
         self._broker_id, self._vhost, self._buffer = broker_id, vhost, buffer
         self._listings: dict[str, Listing] = {}
         self._assessed: dict[str, WorkerEvidence] = {}
+        self._queried: dict[str, dict[str, Queried]] = {}
+        self._queried_at: dict[str, float] = {}  # when the answer came
+        self._next_query: dict[str, float] = {}
+        self._query = query
         self._turns: deque[str] = deque()
         self._next_assessment = 0.0
         self._failing: set[str] = set()  # workers whose tasks our own code could not assess: reported once
@@ -43,6 +52,11 @@ class OrphanFinder:
     def note_answer(self, answer: Answer) -> None:
         """What a worker lists, or its clock."""
         if answer.requested_at is None:
+            return
+        if answer.command == QUERY_TASK:
+            requested_at = answer.requested_at.timestamp()
+            self._queried[answer.hostname] = {uuid: Queried(requested_at, uuid in answer.uuids) for uuid in answer.queried}
+            self._queried_at[answer.hostname] = answer.at.timestamp()
             return
         listing = self._listings.setdefault(answer.hostname, Listing())
         if answer.command == "stats":
@@ -71,6 +85,9 @@ class OrphanFinder:
         self._assessed = {hostname: evidence for hostname, evidence in self._assessed.items() if hostname in workers}
         self._listings = {hostname: listing for hostname, listing in self._listings.items() if hostname in workers}
         self._failing &= workers.keys()
+        for hostname in self._next_query.keys() - workers.keys():
+            for known in (self._queried, self._queried_at, self._next_query):
+                known.pop(hostname, None)
         concerned = dict.fromkeys(queries.workers_with_open_tasks(self._broker_id, self._vhost))
         concerned |= dict.fromkeys(hostname for hostname, listing in self._listings.items() if listing.held is not None)
         concerned |= dict.fromkeys(hostname for hostname in workers if self._is_back(hostname, workers[hostname]))
@@ -110,7 +127,18 @@ class OrphanFinder:
             listed = [uuid for uuid in evidence.held.listed if uuid not in loaded][:MOST_RESTORED]
             loaded |= queries.load_tasks(self._broker_id, self._vhost, listed)
         self._buffer.assess(loaded, evidence)
+        self._request_queries(hostname, loaded, evidence)
         self._assessed[hostname] = evidence
+
+    def _request_queries(self, hostname: str, loaded: Mapping[str, TaskRecord], evidence: WorkerEvidence) -> None:
+        """Where a worker’s lists are too long to be kept whole: which of the tasks that they leave open it has, at most 100 of them every ten seconds."""
+        if self._query is None or time.monotonic() < self._next_query.get(hostname, 0.0):
+            return
+        records = (self._buffer.records.get(uuid, stored) for uuid, stored in loaded.items())
+        uuids = list(islice((record.uuid for record in records if needs_query(record, evidence)), MOST_QUERIED))
+        if uuids:
+            self._next_query[hostname] = time.monotonic() + QUERY_SECONDS
+            self._query(hostname, uuids)
 
     def _is_back(self, hostname: str, worker: WorkerState | None) -> bool:
         """It is online, and was not when its tasks were assessed last, or they have not been assessed since we began."""
@@ -128,7 +156,9 @@ class OrphanFinder:
         began_at = None if began is None or worker.began_at is None else worker.began_at.timestamp()
         limits = limits_of(worker.registered or (), worker.pool_limit)
         held = self._held(hostname, worker, receiving)
-        return WorkerEvidence(hostname, began_timestamp=began, began_at=began_at, held=held, limited=limited, time_limits=limits)
+        settled = receiving and worker.heartbeat_at is not None and worker.heartbeat_at.timestamp() > self._queried_at.get(hostname, math.inf)
+        queried = self._queried.get(hostname, {}) if settled else {}
+        return WorkerEvidence(hostname, began_timestamp=began, began_at=began_at, held=held, limited=limited, time_limits=limits, queried=queried)
 
     def _held(self, hostname: str, worker: WorkerState, receiving: bool) -> Held | None:
         """What it listed, once a heartbeat sent after its answers shows that all earlier events have arrived."""

@@ -6,16 +6,19 @@ and so does the task's end, whenever it is received. The worker's own clocks dec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
 
 from workers.receiving.task_order import REJECTED, STATES, UNCERTAIN_SECONDS, UNKNOWN, Moment
 from workers.receiving.task_state import TaskRecord, course_of
+from workers.state_sources import LIST, QUERY
 from workers.time_limits import Limits, limit_for
 
 OPEN = frozenset(("RECEIVED", "STARTED"))
 """States in which a worker has the task."""
+Source = tuple[str, float] | None
 COMMANDS = ("active", "reserved", "scheduled")
 OUT_OF_REACH = ", which had it, "  # in every reason of a task whose worker can’t be reached
 
@@ -81,6 +84,13 @@ class Listing:
         self._clock = (pid, clock)
 
 
+class Queried(msgspec.Struct, frozen=True):
+    """A worker's answer to `query_task` about one task."""
+
+    requested_at: float
+    has_it: bool
+
+
 class WorkerEvidence(msgspec.Struct, frozen=True):
     """What is known about a task's worker. All empty: online, nothing odd."""
 
@@ -93,6 +103,7 @@ class WorkerEvidence(msgspec.Struct, frozen=True):
     held: Held | None = None
     limited: frozenset[str] = frozenset()  # names of tasks with a rate limit, which it holds without listing them
     time_limits: Limits = {}
+    queried: Mapping[str, Queried] = {}  # by uuid
 
 
 def assess(record: TaskRecord, evidence: WorkerEvidence) -> bool:
@@ -118,35 +129,49 @@ def _assess_state(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) 
     if moment.rank >= REJECTED:
         return record.state != state and _set(record, state)  # a row of an earlier version
     if record.state in OPEN:
-        reason = _why_orphaned(record, moment, evidence)
+        reason, source = _why_orphaned(record, moment, evidence)
         if reason:
-            record.last_seen_state, record.state, record.unknown_reason = record.state, UNKNOWN, reason
+            record.last_seen_state, record.state, record.unknown_reason, record.source = record.state, UNKNOWN, reason, source
             return True
     elif record.state == UNKNOWN and OUT_OF_REACH in record.unknown_reason and evidence.known and evidence.gone_since is None:
-        reason = _why_orphaned(record, moment, evidence)
+        reason, source = _why_orphaned(record, moment, evidence)
         if not reason:
             return _set(record, record.last_seen_state or state)  # its worker was only out of reach
-        record.unknown_reason = reason
+        record.unknown_reason, record.source = reason, source
         return True
     return _restore(record, moment, evidence)
 
 
-def _why_orphaned(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) -> str:
+def _why_orphaned(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) -> tuple[str, Source]:
+    """(the reason as a sentence, "" if it is not orphaned; which answer shows it)."""
     name, held = evidence.hostname, evidence.held
     if not evidence.known:
-        return f"worker {name}{OUT_OF_REACH}is no longer known"
+        return f"worker {name}{OUT_OF_REACH}is no longer known", None
     if _was_replaced(moment, evidence):
         began = "" if evidence.began_at is None else f" at {_clock(evidence.began_at)}"
-        return f"worker {name} restarted{began} and has not received it again"
+        return f"worker {name} restarted{began} and has not received it again", None
     if evidence.gone_since is not None:
         since = f"{evidence.gone_since:%Y-%m-%d %H:%M:%S} UTC"
         gone = "is gone" if since in evidence.gone_reason else f"has been gone since {since}"
-        return f"worker {name}{OUT_OF_REACH}{gone}: {evidence.gone_reason}"
-    if held is None or not held.complete or record.uuid in held.listed or not held.covers(moment):
-        return ""
-    if record.state == "RECEIVED" and record.name in evidence.limited:
-        return ""
-    return f"worker {name} did not list it at {_clock(held.requested_at)}, and no event reported its end"
+        return f"worker {name}{OUT_OF_REACH}{gone}: {evidence.gone_reason}", None
+    if held is not None and held.complete and record.uuid not in held.listed and held.covers(moment):
+        if record.state == "RECEIVED" and record.name in evidence.limited:
+            return "", None
+        return f"worker {name} did not list it at {_clock(held.requested_at)}, and no event reported its end", (LIST, held.requested_at)
+    queried = evidence.queried.get(record.uuid)
+    if queried is not None and not queried.has_it and moment.at < queried.requested_at - UNCERTAIN_SECONDS:
+        at = queried.requested_at
+        return f"worker {name} answered query_task at {_clock(at)} without it, and no event reported its end", (QUERY, at)
+    return "", None
+
+
+def needs_query(record: TaskRecord, evidence: WorkerEvidence) -> bool:
+    """Whether the worker's lists, since they are too long to be kept whole, leave open whether it still runs the task."""
+    held = evidence.held
+    if held is None or held.complete or evidence.gone_since is not None or record.state != "STARTED" or record.worker != evidence.hostname:
+        return False
+    course = course_of(record)
+    return course is not None and record.uuid not in held.listed and held.covers(course.deciding)
 
 
 def _was_replaced(moment: Moment, evidence: WorkerEvidence) -> bool:
@@ -159,17 +184,18 @@ def _restore(record: TaskRecord, moment: Moment, evidence: WorkerEvidence) -> bo
     held = evidence.held
     if held is None or evidence.gone_since is not None or not held.covers(moment):
         return False
+    source = LIST, held.requested_at
     if record.uuid in held.running and record.state in ("RECEIVED", UNKNOWN):
-        return _set(record, "STARTED")
+        return _set(record, "STARTED", source)
     if record.state == UNKNOWN and record.uuid in held.listed:
-        return _set(record, record.last_seen_state or "RECEIVED")
+        return _set(record, record.last_seen_state or "RECEIVED", source)
     if record.state == "STARTED" and record.uuid in held.waiting and record.uuid not in held.running:
-        return _set(record, "RECEIVED")  # it was delivered again, and the event is lost
+        return _set(record, "RECEIVED", source)  # it was delivered again, and the event is lost
     return False
 
 
-def _set(record: TaskRecord, state: str) -> bool:
-    record.state, record.last_seen_state, record.unknown_reason = state, None, ""
+def _set(record: TaskRecord, state: str, source: Source = None) -> bool:
+    record.state, record.last_seen_state, record.unknown_reason, record.source = state, None, "", source
     return True
 
 

@@ -46,6 +46,7 @@ class TaskRecord(msgspec.Struct, gc=False):
     state: str = "PENDING"
     last_seen_state: str | None = None
     unknown_reason: str = ""
+    source: tuple[str, float] | None = None  # what the state is known from, where that is no event, and when it was so (`workers.state_sources`)
     revoked_by: str = ""  # a worker that lists it as revoked, while it has not begun
     name: str | None = None
     worker: str | None = None
@@ -155,7 +156,7 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
             record.ended_at = at
         if event.hostname != record.worker:
             record.worker, record.details_changed, record.limit = event.hostname, True, None
-        record.state, record.last_seen_state = STATES[rank], None
+        record.state, record.last_seen_state, record.source = STATES[rank], None, None
     else:
         _conclude(record, moment)
     if rank < RETRIED and detail and before is not None and record.name != before:  # the first name of all came late
@@ -232,4 +233,4 @@ def _conclude(record: TaskRecord, newest: Moment) -> None:
     if rank != SENT and deciding.worker != record.worker:
         record.worker, record.details_changed, record.limit = deciding.worker, True, None
     if record.state != UNKNOWN or deciding is newest or rank >= REJECTED:  # it stays UNKNOWN until something later is received, or its end
-        record.state, record.last_seen_state, record.unknown_reason = STATES[rank], None, ""
+        record.state, record.last_seen_state, record.unknown_reason, record.source = STATES[rank], None, "", None

@@ -18,7 +18,7 @@ from workers.receiving import reconciliation
 from workers.receiving.clock_skew import Answered
 from workers.receiving.custom_events import CustomEvents, Stored
 from workers.receiving.events import Event
-from workers.receiving.orphan_finder import NoteFault, OrphanFinder
+from workers.receiving.orphan_finder import NoteFault, OrphanFinder, Query
 from workers.receiving.queue_watch import QueueWatch
 from workers.receiving.revocations import Revocations
 from workers.receiving.task_buffer import Measured, TaskBuffer
@@ -36,12 +36,12 @@ def _raise(error: Exception, _what: str) -> None:
 class TaskWatch:
     """`prepare` each round, then `note_stored` once that is committed; if it could not be, the next `prepare` gives it again."""
 
-    def __init__(self, broker_id: int, vhost: str) -> None:
+    def __init__(self, broker_id: int, vhost: str, query: Query | None = None) -> None:
         self._broker_id, self._vhost = broker_id, vhost
         self._buffer = TaskBuffer()
         self._queues = QueueWatch(broker_id, vhost)
         self._silent: dict[str, frozenset[str]] = {}  # names of tasks that send no events, by worker
-        self._orphans = OrphanFinder(broker_id, vhost, self._buffer)
+        self._orphans = OrphanFinder(broker_id, vhost, self._buffer, query)
         self._revocations = Revocations(self._buffer)
         self._custom = CustomEvents(self._buffer)
 

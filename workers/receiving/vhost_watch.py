@@ -69,7 +69,7 @@ class VhostWatch:
         self._batch = store.Batch()
         self._writer = store.Writer(0, "")
         self._registry = WorkerRegistry()
-        self._tasks = TaskWatch(place.broker_id, place.vhost)
+        self._tasks = TaskWatch(place.broker_id, place.vhost, self._inspector.query_tasks if place.inspects else None)
         self._facts: store.SourceFacts | None = None
         self._look = BrokerLook(place.broker_id, place.vhost, place.names)
         self.failure = ""  # what ended `run`, if it was no stop

@@ -16,7 +16,7 @@ DETAILS = ("name", "args", "kwargs", "root_id", "parent_id", "sent_queue", "exch
 FOUND = ("queue", "queues", "queue_source", "queue_reason")
 LATER = (
     "state", "last_seen_state", "unknown_reason", "revoked_by", "sent_at", "received_at", "started_at", "ended_at", "runtime_seconds",
-    "retries", "limit_seconds", "limit_kind", "result", "exception", "traceback", "tries", "moments_left_out", "changed_at",
+    "retries", "state_source", "state_source_at", "limit_seconds", "limit_kind", "result", "exception", "traceback", "tries", "moments_left_out", "changed_at",
 )  # fmt: skip
 KEY = ("broker_id", "vhost", "uuid")
 TABLE = "workers_task"
@@ -29,7 +29,7 @@ def settings(columns: Iterable[str], value: str) -> str:
 
 
 COLUMNS = (*LATER, *DETAILS, *FOUND, "first_seen_at", *KEY)
-_NO_LIMIT = (None, None)
+_NOTHING = (None, None)
 _NO_QUEUE = (None,) * len(FOUND)
 _HEAVY_PLACES = tuple(COLUMNS.index(name) for name in HEAVY)
 
@@ -51,11 +51,12 @@ def row_values(record: TaskRecord, broker_id: int, vhost: str, at: str | None) -
 
 def later_values(record: TaskRecord, at: str | None) -> tuple[Any, ...]:
     """The values of LATER."""
-    limit_seconds, limit_kind = record.limit or _NO_LIMIT
+    source, source_at = record.source or _NOTHING
+    limit_seconds, limit_kind = record.limit or _NOTHING
     return (
         record.state, record.last_seen_state, record.unknown_reason, record.revoked_by, moment_text(record.sent_at), moment_text(record.received_at),
         moment_text(record.started_at), moment_text(record.ended_at), record.runtime, record.retries,
-        limit_seconds, limit_kind, record.result, record.exception, record.traceback,
+        source, moment_text(source_at), limit_seconds, limit_kind, record.result, record.exception, record.traceback,
         _encode(record.moments).decode(), record.left_out, at,
     )  # fmt: skip
 
