@@ -4,7 +4,7 @@ from __future__ import annotations
 
 METADATA = "vhost,name,type,state,durable,auto_delete,exclusive,arguments,node,leader,members,online,messages_ready,messages_unacknowledged,messages_delayed"
 QUEUE_COLUMNS = (
-    f"{METADATA},consumers,memory,message_bytes,head_message_timestamp,policy,operator_policy,effective_policy_definition,"
+    f"{METADATA},consumers,single_active_consumer_tag,memory,message_bytes,head_message_timestamp,policy,operator_policy,effective_policy_definition,"
     "message_stats.publish,message_stats.deliver_get,message_stats.ack,message_stats.redeliver"
 )
 NODE_COLUMNS = (

@@ -176,11 +176,11 @@ def _note_changes(memory: DepthMemory, queues: Mapping[QueueKey, QueueStats], ov
 
 
 def _note_active_consumers(memory: PollMemory, queues: dict[QueueKey, QueueStats]) -> None:
-    """Adds how many consumers are active, while the list of consumers has as many as the queue counts."""
+    """Adds how many consumers are active where the queue does not report it, while the list of consumers has as many as the queue counts."""
     listed, active = memory.inventory.consumers_listed, memory.inventory.active_listed
     before, completed = memory.depths.completed, {}
     for key, queue in queues.items():
-        if queue.consumers and listed.get(key) == queue.consumers:
+        if queue.consumers and queue.active_consumers is None and listed.get(key) == queue.consumers:
             count, (was, found) = active.get(key, queue.consumers), before.get(key, (None, queue))
             if was is not queue or found.active_consumers != count:
                 found = copy.copy(queue)

@@ -33,7 +33,7 @@ MOST_VIEWED = 100
 CHANGED_AT_ONCE, CHANGED_IN_POLLS = 1000, 20
 """So many queues get properties that changed at one poll, or a twentieth of all: storing 1,000 of them takes some 10 ms."""
 
-_FIGURES = ("ready", "unacknowledged", "delayed", "consumers", "memory_bytes", "message_bytes", "oldest_at", *COUNTERS)
+_FIGURES = ("ready", "unacknowledged", "delayed", "consumers", "active_consumers", "memory_bytes", "message_bytes", "oldest_at", *COUNTERS)
 STATISTICS_LAG = timedelta(seconds=1.5 * STATISTICS_SECONDS)
 """So much older than the totals may the columns be: each is as old as the last statistics of its queue."""
 NO_LEADER, DOWN = "", "down"
@@ -249,7 +249,8 @@ def _with_details(queue: QueueStats, details: QueueStats) -> QueueStats:
     for name in (*COUNTERS, "memory_bytes", "message_bytes", "oldest_at"):
         setattr(queue, name, getattr(details, name))
     missing_counters_to_zero(queue)
-    queue.consumers = details.consumers if details.consumers is not None else queue.consumers
+    if details.consumers is not None:
+        queue.consumers, queue.active_consumers = details.consumers, details.active_consumers
     return queue
 
 

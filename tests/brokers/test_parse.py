@@ -91,6 +91,23 @@ def test_what_is_no_number_is_unknown(odd: Any) -> None:
     assert (queue.ready, queue.depth, queue.consumers, queue.memory_bytes, queue.oldest_at, queue.published) == (None,) * 6
 
 
+@pytest.mark.parametrize(
+    ("reported", "active"),
+    [
+        ({"consumers": 2, "single_active_consumer_tag": "a"}, 1),
+        ({"consumers": 2, "single_active_consumer_tag": None}, 0),
+        ({"consumers": 2, "single_active_consumer_tag": ""}, 0),
+        ({"consumers": 0, "single_active_consumer_tag": None}, 0),
+        ({"consumers": 2}, None),  # as before a quorum queue's first statistics
+        ({"consumers": 2, "single_active_consumer_tag": None, "arguments": {}}, None),  # all may be active
+    ],
+)
+def test_which_consumer_is_active_is_known_where_the_queue_reports_it(reported: dict[str, Any], active: int | None) -> None:
+    row = {"vhost": "/", "name": "q", "arguments": {"x-single-active-consumer": True}} | reported
+    (found,) = parse.queues(json.dumps([row]).encode())
+    assert found.active_consumers == active
+
+
 def test_names_hold_anything() -> None:
     name = '<script>alert("1")</script> 😀 \u202e {"x": 1}'
     assert [queue.name for queue in parse.queues(as_json([{"vhost": name, "name": name}]))] == [name]

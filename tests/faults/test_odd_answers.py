@@ -102,6 +102,14 @@ def test_a_single_active_consumer_queue_of_which_no_consumer_is_active_stands_st
     assert [one.consumer.active for one in consuming_of(sac)] == [False, False]
 
 
+@pytest.mark.django_db
+def test_a_queue_that_reports_no_active_consumer_is_believed_before_the_list_of_consumers(broker: FakeManagement) -> None:
+    facts = {"consumers": 2, "messages_ready": 7, "memory": 1, "arguments": {"x-single-active-consumer": True}, "single_active_consumer_tag": None}
+    consumers = [{**row, "active": not number} for number, row in enumerate(rows("GET /api/consumers", "single active consumer"))]
+    sac = stored(broker, queue("sac", **facts), consumers=consumers)["sac"]
+    assert (sac.active_consumers, level(sac).reason) == (0, "stands still: none of its 2 consumers is active")
+
+
 # Queues
 
 

@@ -39,8 +39,8 @@ class Planted:
         self._links.append(link)
         return link
 
-    def consumer(self, queue: str, prefetch: int = 0) -> Consumer:
-        return Consumer(self._connect(), queue, prefetch)
+    def consumer(self, queue: str, prefetch: int = 0, priority: int | None = None) -> Consumer:
+        return Consumer(self._connect(), queue, prefetch, priority)
 
     def declare(self, queue: str, **arguments: Any) -> None:
         self.channel.queue_declare(
@@ -84,18 +84,27 @@ class Planted:
 class Consumer:
     """A consumer of a queue over a connection of its own, which takes messages and acknowledges when the test says so."""
 
-    def __init__(self, link: amqp.Connection, queue: str, prefetch: int) -> None:
+    def __init__(self, link: amqp.Connection, queue: str, prefetch: int, priority: int | None) -> None:
         self.link, self.channel = link, link.channel()
         self.taken: list[int] = []
         self.channel.basic_qos(0, prefetch, False)
-        self.channel.basic_consume(queue, callback=lambda message: self.taken.append(message.delivery_tag))
+        arguments = None if priority is None else {"x-priority": priority}
+        self.channel.basic_consume(queue, callback=lambda message: self.taken.append(message.delivery_tag), arguments=arguments)
 
     def acknowledge(self, count: int) -> None:
         """Takes so many messages and acknowledges them."""
         for _ in range(count):
-            while not self.taken:
-                self.link.drain_events(timeout=60)
-            self.channel.basic_ack(self.taken.pop(0))
+            self.channel.basic_ack(self._take())
+
+    def requeue(self, count: int) -> None:
+        """Takes so many messages and returns each to its queue."""
+        for _ in range(count):
+            self.channel.basic_reject(self._take(), requeue=True)
+
+    def _take(self) -> int:
+        while not self.taken:
+            self.link.drain_events(timeout=60)
+        return self.taken.pop(0)
 
     def leave(self) -> None:
         self.link.close()

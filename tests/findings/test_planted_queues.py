@@ -141,3 +141,53 @@ def test_a_frozen_worker_a_queue_without_a_node_and_late_etas_are_found_by_what_
     planted.poll(8)
     assert not {rule for rule, _ in planted.open()} & {"stuck", "unconsumed_route", "no_consumer"}
     planted.end()
+
+
+def test_a_queue_that_lost_its_single_active_consumer_stands_still_whatever_the_list_of_consumers_has(planted: Planted) -> None:
+    """RabbitMQ's own fault (rabbitmq-server, issue 14141): the queue delivers to nobody, while the list has its first consumer as active."""
+    if planted.node.version < "4":
+        pytest.skip("before RabbitMQ 4 a consumer's priority has no part in which one is active (script/test-4 runs this)")
+    planted.declare("single", queue_type="quorum", single_active_consumer=True, delivery_limit=-1)
+    planted.publish("single", 5)
+    first = planted.consumer("single", 1)
+    first.requeue(20)
+    planted.poll()
+    assert planted.open() == {}
+
+    second = planted.consumer("single", 1, priority=100)
+    first.requeue(1)
+    wait_until(lambda: (row := planted.reported("single")).get("consumers") == 2 and row["single_active_consumer_tag"] is None, 60)
+    listed = planted.node.api("GET", f"consumers/{planted.vhost}")
+    assert sorted(consumer["active"] for consumer in listed) == [False, True]
+    planted.settle()
+    planted.poll(2)
+    (finding,) = planted.open().values()
+    assert (finding.rule, finding.level, finding.title) == ("stuck", "critical", "single stands still: none of its 2 consumers is active")
+    assert value(finding, "Ready") == "5"
+    assert "issue 14141" in " ".join(read_body(finding.body).to_do)
+
+    first.leave()
+    second.leave()
+    third = planted.consumer("single", 1)
+    third.acknowledge(3)
+    wait_until(lambda: planted.reported("single").get("single_active_consumer_tag"), 60)
+    planted.settle()
+    planted.poll(4)
+    assert planted.open() == {}
+
+
+def test_transient_queues_are_found_on_the_version_that_deprecates_them_alone(planted: Planted) -> None:
+    planted.channel.queue_declare("transient", durable=False, auto_delete=False, exclusive=False)
+    planted.settle()
+    planted.poll(3)
+    if planted.node.version < "4":
+        assert planted.open() == {}
+        return
+    (finding,) = planted.open().values()
+    assert (finding.rule, finding.level, finding.name) == ("broker_version", "notice", planted.vhost)
+    assert "transient queues" in finding.title and value(finding, "Transient queues") == "1: transient"
+
+    planted.channel.queue_delete("transient")
+    planted.settle()
+    planted.poll(9)
+    assert planted.open() == {}

@@ -30,6 +30,7 @@ class _Queue(msgspec.Struct):
     messages_unacknowledged: Loose = None
     messages_delayed: Loose = None
     consumers: Loose = None
+    single_active_consumer_tag: Loose = msgspec.UNSET
     memory: Loose = None
     message_bytes: Loose = None
     head_message_timestamp: Loose = None
@@ -84,6 +85,7 @@ def _stats(seen: _Queue) -> QueueStats:
         unacknowledged=count(seen.messages_unacknowledged),
         delayed=count(seen.messages_delayed),
         consumers=count(seen.consumers),
+        active_consumers=_active(seen),
         memory_bytes=count(seen.memory),
         message_bytes=count(seen.message_bytes),
         oldest_at=moment(seen.head_message_timestamp, per_second=1),
@@ -92,6 +94,14 @@ def _stats(seen: _Queue) -> QueueStats:
         acknowledged=count(counted.ack),
         redelivered=count(counted.redeliver),
     )
+
+
+def _active(seen: _Queue) -> int | None:
+    """How many consumers are active, where at most one may be; None where that is not reported. RabbitMQ 4.0 went on listing one as active after its queue
+    had none (rabbitmq-server, issue 14141)."""
+    if seen.single_active_consumer_tag is msgspec.UNSET or table(seen.arguments).get("x-single-active-consumer") is not True:
+        return None
+    return min(1, count(seen.consumers) or 0) if text(seen.single_active_consumer_tag) else 0
 
 
 def _policy(named: Any, effective: Any) -> str | None:

@@ -152,11 +152,18 @@ def _of_queue(queue: Queue, level: Level, workers: Sequence[Worker], broker: Bro
         meaning=" ".join(["Nothing processes these messages.", queues.limit_sentence(queue)]).strip(),
         evidence=evidence,
         causes=causes,
-        to_do=_to_do(workers) if queue.active_consumers != 0 else ["Look at its consumers: with a single active consumer, one must be active."],
+        to_do=_to_do(workers) if queue.active_consumers != 0 else _to_activate(queue, broker),
         links=[queues.link_to(queue), *(Link(f"Open {worker.hostname}", "worker", worker.pk) for worker in workers[:3])],
         clears="when a message is acknowledged",
         under=under,
     )
+
+
+def _to_activate(queue: Queue, broker: Broker) -> list[str]:
+    steps = ["Let its consumers attach again, as by restarting their worker nodes: with a single active consumer, one must be active."]
+    if queue.type == "quorum" and broker.version.startswith("4."):
+        steps.append("RabbitMQ 4 loses it in a quorum queue when a consumer of a higher priority attaches while messages are requeued (its issue 14141).")
+    return steps
 
 
 def _of_slots(worker: Worker, now: datetime) -> list[Evidence]:
