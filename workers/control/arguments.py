@@ -89,7 +89,7 @@ ACTIONS: Mapping[str, Action] = {
                 Field("hard", "Hard limit", "seconds", False, "Seconds; if empty, the task has no hard limit of its own"),
                 Field("soft", "Soft limit", "seconds", False, "Seconds; if empty, the task has no soft limit of its own"),
             ),
-            help="For tasks that start from now on, until the node restarts.",
+            help="Celery applies them once the pool is restarted, or once the node connects to the broker again.",
         ),
         Action("enable_events", "Send task events"),
         Action("disable_events", "Stop task events"),

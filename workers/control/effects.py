@@ -11,7 +11,8 @@ Seen = Literal["seen", "not seen", "unreadable"]
 READ_BACK_SECONDS = 45.0
 """Queues and rate limits are inspected every 30 s."""
 UNREADABLE = {
-    "time_limit": "Celery’s remote control reports no time limits, so only the node’s answer shows it.",
+    "time_limit": "Celery’s remote control reports no time limits, so only the node’s answer shows it. "
+    "It applies them once its pool is restarted, or once it connects to the broker again.",
     "enable_events": "Celery’s remote control does not report whether events are on, so only the node’s answer shows it.",
     "disable_events": "Celery’s remote control does not report whether events are on, so only the node’s answer shows it.",
 }

@@ -138,7 +138,10 @@ def _warnings_of(action: Action, arguments: Arguments, node: Node) -> list[str]:
 def _unenforced(arguments: Arguments, node: Node) -> list[str]:
     if node.pool in ("solo", "threads", "eventlet") and ("hard" in arguments or "soft" in arguments):
         return [f"the {node.pool} pool enforces no time limits."]
-    return ["the gevent pool enforces the hard limit alone."] if node.pool == "gevent" and "soft" in arguments else []
+    found = ["the gevent pool enforces the hard limit alone."] if node.pool == "gevent" and "soft" in arguments else []
+    if node.pool == "gevent" or node.restarts_pool is False:
+        found.append("its pool can’t be restarted from here, so the limits apply only once it connects to the broker again.")
+    return found
 
 
 def _text(action: Action, arguments: Arguments, going: Sequence[Node]) -> str:
@@ -167,7 +170,8 @@ def _text(action: Action, arguments: Arguments, going: Sequence[Node]) -> str:
         return _rate_text(arguments, each)
     if key == "time_limit":
         limits = [f"{name} limit of {arguments[name]:g} s" if name in arguments else f"no {name} limit of its own" for name in ("hard", "soft")]
-        return f"On {each}, {arguments['task']} will have {_a(limits[0])} and {_a(limits[1])}."
+        once = "once the pool is restarted or the node connects to the broker again"
+        return f"On {each}, {arguments['task']} will have {_a(limits[0])} and {_a(limits[1])}, {once}."
     if key == "shutdown":
         running = [node.busy for node in going]
         amount = "the tasks that run" if None in running else _counted(sum(busy or 0 for busy in running), "task that runs", "tasks that run")

@@ -84,7 +84,7 @@ SENTENCES: list[tuple[str, dict[str, Any], list[Node], str]] = [
     ("cancel_consumer", {"queue": "mail"}, [A], "worker-a@web-1 will no longer consume the queue mail."),
     ("rate_limit", {"task": "shop.pay", "rate": "10/m"}, [A, B], "Each of 2 worker nodes will start at most 10 shop.pay a minute."),
     ("rate_limit", {"task": "shop.pay", "rate": "0"}, [A], "worker-a@web-1 will run shop.pay without a rate limit."),
-    ("time_limit", {"task": "shop.pay", "hard": 9}, [A], "On worker-a@web-1, shop.pay will have a hard limit of 9 s and no soft limit of its own."),
+    ("time_limit", {"task": "shop.pay", "hard": 9}, [A], "On worker-a@web-1, shop.pay will have a hard limit of 9 s and no soft limit of its own, once the pool is restarted or the node connects to the broker again."),
     ("shutdown", {}, [A], "worker-a@web-1 will finish 1 task that runs, take no more, and end."),
     ("shutdown", {}, [A, Node("u@h")], "2 worker nodes will finish the tasks that run, take no more, and end."),
     ("enable_events", {}, [A], "worker-a@web-1 will send events of its tasks."),
@@ -124,6 +124,7 @@ WARNED: list[tuple[str, dict[str, Any], Node, str]] = [
     ("cancel_consumer", {"queue": "mail"}, A, "worker-a@web-1: mail is the only queue that it consumes, so it will receive no tasks."),
     ("time_limit", {"task": "t", "hard": 1}, Node("t@h", pool="threads"), "t@h: the threads pool enforces no time limits."),
     ("time_limit", {"task": "t", "soft": 1}, Node("g@h", pool="gevent"), "g@h: the gevent pool enforces the hard limit alone."),
+    ("time_limit", {"task": "t", "hard": 1}, Node("p@h", pool="prefork", restarts_pool=False), "p@h: its pool can’t be restarted from here, so the limits apply only once it connects to the broker again."),
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""The Celery app of the worker nodes that tests of orders start: its tasks write down when they ran, in a file that the test names."""
+"""The Celery app of worker nodes that get orders: its tasks write down when they ran, in a file that the sender names. For Celery 4.4 and later."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 
 from celery import Celery
+from celery.exceptions import SoftTimeLimitExceeded
 
-app = Celery("tests", broker=os.environ["TEST_CELERY_BROKER"])
+app = Celery("controlled", broker=os.environ["CONTROLLED_BROKER"])
 app.conf.update(
     task_default_queue="jobs",
     broker_connection_retry_on_startup=True,
@@ -35,6 +36,10 @@ def hold(path: str, gate: str) -> None:
     """Runs until there is a file `gate`."""
     write(path, "began")
     until = time.monotonic() + LONGEST_SECONDS
-    while not Path(gate).exists() and time.monotonic() < until:
-        time.sleep(0.05)
+    try:
+        while not Path(gate).exists() and time.monotonic() < until:
+            time.sleep(0.05)
+    except SoftTimeLimitExceeded:
+        write(path, "limited")
+        raise
     write(path, "ended")
