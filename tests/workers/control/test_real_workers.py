@@ -5,33 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-
 import pytest
 
 from script.soak_parts.control_steps import EXPECTED, STEPS, Found
-from script.soak_parts.controlled import HOLD, Controlled, until, words
-from tests.conftest import TestNode
+from script.soak_parts.controlled import HOLD, until, words
+from tests.workers.control.conftest import Start
 
-Start = Callable[..., Controlled]
 WAITING = ("time_limit, hard", "time_limit, soft")  # nothing comes of them, which takes five seconds to see
-
-
-@pytest.fixture(scope="module")
-def start(rabbitmq: TestNode, module_vhost: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
-    """Starts a worker node, or returns the one of that name."""
-    directory = tmp_path_factory.mktemp("controlled")
-    nodes: dict[str, Controlled] = {}
-    with contextlib.ExitStack() as stack:
-
-        def found(name: str, pool: str, slots: int, *options: str) -> Controlled:
-            if name not in nodes:
-                nodes[name] = Controlled(rabbitmq, module_vhost, directory, name, pool, slots, *options)
-                stack.callback(nodes[name].kill)
-            return nodes[name]
-
-        yield found
 
 
 @pytest.mark.parametrize("step", [step for step in STEPS if step not in WAITING])
