@@ -77,6 +77,12 @@ def tasks_address(broker: str, vhost: str, filter_text: str) -> str:
     return f"{reverse('tasks')}?{urlencode({'broker': broker, 'vhost': vhost, 'q': filter_text})}"
 
 
+def statistics_address(broker: str, vhost: str, *, name: str | None = None, queue: str | None = None) -> str:
+    """The statistics of a task name or a queue of a virtual host; "" where both are unknown."""
+    known = {key: value for key, value in (("name", name), ("queue", queue)) if value}
+    return f"{reverse('statistics_name')}?{urlencode({'broker': broker, 'vhost': vhost, **known})}" if known else ""
+
+
 def page_number(text: str | None) -> int:
     """The number of a page in an address; 1 for anything else, also for more digits than there can be pages."""
     return max(1, int(text)) if text and text.isascii() and text.isdigit() and len(text) <= 9 else 1

@@ -19,7 +19,7 @@ from dashboard.exchanges.row import shown_name
 from dashboard.exchanges.text import BindingText, binding_text
 from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import formatting, levels, visibility
-from dashboard.layout.addresses import tasks_address
+from dashboard.layout.addresses import statistics_address, tasks_address
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consuming_of
 from dashboard.layout.filter_language import quoted
@@ -96,6 +96,10 @@ class QueuePage:
     def tasks_url(self) -> str:
         """The tasks page, filtered by this queue."""
         return tasks_address(self.broker.name, self.queue.vhost, f"queue:{quoted(self.queue.name)}")
+
+    @property
+    def statistics_url(self) -> str:
+        return statistics_address(self.broker.name, self.queue.vhost, queue=self.queue.name)
 
     @property
     def reach_url(self) -> str:

@@ -60,7 +60,10 @@ class Statistics(Schema):
     end: Moment = Field(alias="to")
     period_seconds: int
     received_at: Moment | None = Field(description="When the last event came, of the virtual hosts that the caller may view whole")
-    lost_events: int = Field(description="Events of these that are known to be lost since they are watched: not counted")
+    lost_events: int | None = Field(
+        description="Events of these that are known to be lost since they are watched: not counted; null if the caller may view none"
+    )
+    counted_since: Moment | None = Field(description="The beginning of the first period in which a task was counted, as exactly as it is still kept")
     total: int
     items: list[StatisticsItem]
 
@@ -87,7 +90,7 @@ class DifferenceItem(Schema):
     before: float | None
     after: float | None
     change: str
-    noticeable: bool | None = Field(description="Null: too few tasks to say")
+    noticeable: bool | None = Field(description="Null: too few tasks to say, or, of rates, a part of the time before was not counted")
 
 
 class Compared(Schema):
@@ -95,6 +98,7 @@ class Compared(Schema):
     before_to: Moment
     after_from: Moment
     after_to: Moment
+    counted_since: Moment | None = Field(description="The beginning of the first period in which a task was counted, as exactly as it is still kept")
     differences: list[DifferenceItem]
 
 
@@ -106,13 +110,15 @@ def task_statistics(request: HttpRequest, query: Query[StatisticsQuery]) -> dict
     if query.sort.removeprefix("-") not in SORTS:
         raise invalid("sort", f"unknown sort {query.sort!r}; allowed, each also with a leading -: {', '.join(SORTS)}")
     now, shown = timezone.now(), _range(query)
-    rows = in_order(rows_of(_parts(request, query, shown), query.by, shown, now.timestamp()), query.sort)
+    is_narrowed = query.name is not None or query.queue is not None
+    periods = queries.counted_periods(scope(request), _question(query, shown)) if is_narrowed else None
+    rows = in_order(rows_of(_parts(request, query, shown), query.by, shown, now.timestamp(), periods), query.sort)
     brokers = list(broker_queries.brokers(scope(request)))
     names, chosen = {broker.pk: broker.name for broker in brokers}, next((broker for broker in brokers if broker.name == query.broker), None)
     source = source_of(scope(request), brokers, chosen, query.vhost, now)
     items = [_item(row, query.by, names) for row in one_page(rows, query)]
     range_facts = {"from": shown.since, "to": shown.until, "period_seconds": shown.seconds}
-    return {**range_facts, "received_at": source.received_at, "lost_events": source.lost, "total": len(rows), "items": items}
+    return {**range_facts, "received_at": source.received_at, "lost_events": source.lost, "counted_since": source.since, "total": len(rows), "items": items}
 
 
 @router.get("/task-statistics/compare", response={200: Compared, **ERRORS}, operation_id="compare_task_statistics")
@@ -128,11 +134,13 @@ def compare(request: HttpRequest, query: Query[CompareQuery]) -> dict[str, Any]:
     else:
         before, after = shown.earlier(timedelta(seconds=query.earlier_seconds or shown.length.total_seconds()), now), shown
     earlier, later = (_whole(_parts(request, query, one)) for one in (before, after))
+    counted_since = queries.counted_since(scope(request), query.broker, query.vhost)
     found = [
         DifferenceItem(what=one.what, before=one.before, after=one.after, change=one.change, noticeable=one.is_noticeable)
-        for one in differences(earlier, later, before.length, after.length)
+        for one in differences(earlier, later, before.length, after.length, counted_since is not None and counted_since <= before.since)
     ]
-    return {"before_from": before.since, "before_to": before.until, "after_from": after.since, "after_to": after.until, "differences": found}
+    ranges = {"before_from": before.since, "before_to": before.until, "after_from": after.since, "after_to": after.until}
+    return {**ranges, "counted_since": counted_since, "differences": found}
 
 
 def _range(query: StatisticsOf) -> TimeRange:
@@ -145,8 +153,11 @@ def _range(query: StatisticsOf) -> TimeRange:
 
 
 def _parts(request: HttpRequest, query: StatisticsOf, shown: TimeRange) -> list[queries.Part]:
-    question = StatisticsQuestion(shown.since, shown.until, shown.seconds, query.broker, query.vhost, query.name, query.queue)
-    return queries.task_statistics(scope(request), question)
+    return queries.task_statistics(scope(request), _question(query, shown))
+
+
+def _question(query: StatisticsOf, shown: TimeRange) -> StatisticsQuestion:
+    return StatisticsQuestion(shown.since, shown.until, shown.seconds, query.broker, query.vhost, query.name, query.queue)
 
 
 def _whole(parts: Iterable[queries.Part]) -> Counted:

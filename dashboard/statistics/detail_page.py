@@ -52,6 +52,7 @@ class StatisticsOfOne:
         self.since, self.until = str(query.get("from") or ""), str(query.get("to") or "")
         self.range: TimeRange = chosen(self.address.kept.get("range", ""), self.since, self.until, now)
         self.at = moment_of(str(query.get("at") or ""), now)
+        self._seen_in: dict[TimeRange, set[int]] = {}
         self.against = str(query.get("against") or "before")
 
     def _parts(self, shown: TimeRange, narrowed: bool = True) -> list[queries.Part]:
@@ -106,7 +107,7 @@ class StatisticsOfOne:
         by_start: dict[int, list[Counted]] = {}
         for part in self.parts:
             by_start.setdefault(part.start, []).append(part.counted)
-        seen = queries.counted_periods(self.scope, StatisticsQuestion(shown.since, shown.until, shown.seconds, self.broker.pk, self.vhost)) | by_start.keys()
+        seen = self._seen(shown)
         values: dict[str, list[float | None]] = {key: [] for key in ("succeeded", "failed", "retried", *(f"{p}{n}" for p in ("p", "wait_p") for n in PERCENTS))}
         for start in shown.starts:
             counted = merged(by_start.get(start, ()))
@@ -116,6 +117,13 @@ class StatisticsOfOne:
                 for percent, found in zip(PERCENTS, sketch.percentiles(PERCENTS), strict=True):
                     values[f"{prefix}{percent}"].append(found)
         return PeriodHistory([datetime.fromtimestamp(start, UTC) for start in shown.starts], values, shown.seconds)
+
+    def _seen(self, shown: TimeRange) -> set[int]:
+        """When the periods began in which events of any task came."""
+        if shown not in self._seen_in:
+            question = StatisticsQuestion(shown.since, shown.until, shown.seconds, self.broker.pk, self.vhost)
+            self._seen_in[shown] = queries.counted_periods(self.scope, question).get((self.broker.pk, self.vhost), set())
+        return self._seen_in[shown]
 
     @cached_property
     def charts(self) -> list[Chart]:
@@ -152,7 +160,17 @@ class StatisticsOfOne:
     @cached_property
     def differences(self) -> list[Difference]:
         before, after = self.compared
-        return differences(self._whole(before), self._whole(after), before.length, after.length)
+        return differences(self._whole(before), self._whole(after), before.length, after.length, self.source.is_whole(before))
+
+    @property
+    def seen_texts(self) -> list[str]:
+        """In how many periods of each compared range events came at all: in the others nothing shows that they were received."""
+        found = []
+        for shown in self.compared:
+            starts = shown.starts
+            seen = len(self._seen(shown).intersection(starts))
+            found.append(f"{seen:,} of {len(starts):,} {shown.period}{'s' * (len(starts) != 1)}")
+        return found
 
     def _whole(self, shown: TimeRange) -> Counted:
         return merged(part.counted for part in (self.parts if shown is self.range else self._parts(shown)))
@@ -177,6 +195,10 @@ class StatisticsOfOne:
     @property
     def list_address(self) -> str:
         return ListAddress.at(reverse("statistics"), self.address).with_(name=None, queue=None, against=None, at=None)
+
+    @property
+    def source_text(self) -> str:
+        return self.source.text(self.range)
 
     @cached_property
     def source(self) -> Source:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 
@@ -18,11 +19,13 @@ from workers.task_statistics import Counted
 
 DEVIATIONS = 3.0
 FEWEST = 20
+RATES = ("Ended", "Retries")
+NOT_WHOLE: dict[str, Any] = {"change": "", "is_noticeable": None, "why_not": "a part of the time before was not counted"}
 Bounds = tuple[float, float]
 
 
 class Difference(msgspec.Struct, frozen=True):
-    """`is_noticeable` None: there are too few tasks to say."""
+    """`is_noticeable` None: it can't be said, and `why_not`."""
 
     what: str
     before: float | None
@@ -31,19 +34,21 @@ class Difference(msgspec.Struct, frozen=True):
     after_text: str
     change: str
     is_noticeable: bool | None
+    why_not: str = "too few tasks to say"
 
     @property
     def verdict(self) -> str:
-        return "too few tasks to say" if self.is_noticeable is None else "noticeable" if self.is_noticeable else "within chance"
+        return self.why_not if self.is_noticeable is None else "noticeable" if self.is_noticeable else "within chance"
 
 
-def differences(before: Counted, after: Counted, before_length: timedelta, after_length: timedelta) -> list[Difference]:
-    """Of `after` against `before`; counts are compared as rates, since the ranges may differ in length."""
+def differences(before: Counted, after: Counted, before_length: timedelta, after_length: timedelta, is_whole: bool = True) -> list[Difference]:
+    """Of `after` against `before`; counts are compared as rates, since the ranges may differ in length. Not `is_whole`: a part of the time before was not
+    counted, so that its rates are too low."""
     lengths = before_length.total_seconds(), after_length.total_seconds()
     found = [_rate("Ended", before.ended, after.ended, *lengths), _share(before, after), _rate("Retries", before.retried, after.retried, *lengths)]
     for what, name in (("Runtime", "runtimes"), ("Wait", "waits")):
         found += [_percentile(f"{what} p{percent}", getattr(before, name), getattr(after, name), percent) for percent in (50, 95, 99)]
-    return found
+    return found if is_whole else [msgspec.structs.replace(one, **NOT_WHOLE) if one.what in RATES else one for one in found]
 
 
 def _rate(what: str, before: int, after: int, before_seconds: float, after_seconds: float) -> Difference:

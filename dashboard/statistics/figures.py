@@ -83,11 +83,11 @@ SORTS: dict[str, Callable[[Row], float | str | None]] = {
 TOPS = (("Busiest", "-ended"), ("Slowest", "-p95"), ("Most failing", "-failed"), ("Longest waiting", "-wait_p95"))
 
 
-def rows_of(parts: Iterable[Part], group: str, shown: TimeRange, now: float) -> list[Row]:
-    """A row for each name, queue or both that has parts, in no order."""
+def rows_of(parts: Iterable[Part], group: str, shown: TimeRange, now: float, counted_periods: Mapping[tuple[int, str], set[int]] | None = None) -> list[Row]:
+    """A row for each name, queue or both that has parts, in no order. `counted_periods`: where the parts are not of all tasks, when events of any came."""
     found: dict[Place, Counted] = {}
     ended: dict[Place, dict[int, int]] = {}
-    seen: dict[tuple[int, str], set[int]] = {}
+    seen = {place: set(starts) for place, starts in (counted_periods or {}).items()}
     for part in parts:
         place = (part.broker_id, part.vhost, "" if group == "queue" else part.name, "" if group == "name" else part.queue)
         known = found.get(place)

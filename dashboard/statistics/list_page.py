@@ -100,6 +100,10 @@ class StatisticsPage:
     def has_others(self) -> bool:
         return any(OTHERS in (row.name, row.queue) for row in self.every_row)
 
+    @property
+    def source_text(self) -> str:
+        return self.source.text(self.range)
+
     @cached_property
     def source(self) -> Source:
         return source_of(self.scope, self.brokers, self.broker, self.vhost, self.now)

@@ -39,8 +39,8 @@ PAGES = {
     "/tasks/periodic/": 14,
     "/tasks/": 20,
     "/tasks/views/": 8,
-    "/tasks/statistics/": 12,
-    "/tasks/statistics/name/?broker=prod&vhost=/&name=shop.pay": 13,
+    "/tasks/statistics/": 15,
+    "/tasks/statistics/name/?broker=prod&vhost=/&name=shop.pay": 23,
     "/tasks/failures/": 15,
     "/tasks/failures/{failure}/": 22,
     "/send/?broker=prod&vhost=/": 22,
@@ -73,8 +73,8 @@ PAGES = {
     "/api/v1/tasks": 5,
     "/api/v1/flow?broker=prod&vhost=/&root=t1": 7,
     "/api/v1/failures": 7,
-    "/api/v1/task-statistics": 6,
-    "/api/v1/task-statistics/compare": 6,
+    "/api/v1/task-statistics": 9,
+    "/api/v1/task-statistics/compare": 9,
     "/api/v1/about": 9,
 }
 

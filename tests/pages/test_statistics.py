@@ -15,7 +15,7 @@ from brokers.models import Broker, Queue, VirtualHost
 from dashboard.models import User
 from tests.people import person
 from workers import store
-from workers.models import EventSource
+from workers.models import EventSource, Task
 from workers.receiving.task_order import FAILED, RECEIVED, RETRIED, STARTED, SUCCEEDED
 from workers.store.task_statistics import save_counted
 from workers.task_statistics import OTHERS, Key, nothing
@@ -117,6 +117,41 @@ def test_the_page_of_a_name_has_charts_distributions_and_a_comparison(client: Cl
     assert client.get(f"/tasks/statistics/name/?{PLACE}").status_code == 404
 
 
+def test_figures_of_a_time_that_was_not_counted_whole_say_so(client: Client, shop: Shop) -> None:
+    for minutes in range(40, 50):
+        shop.ran("shop.pay <b>", "orders", timedelta(minutes=minutes), succeeded=20)
+    store.sum_statistics()
+    assert "Nothing was counted before" in html(client, "/tasks/statistics/")
+    assert "Nothing was counted before" not in html(client, "/tasks/statistics/?from=-30min")
+    name = f"/tasks/statistics/name/?{PLACE}&name=shop.pay"
+    for query, partly in (("&from=-20min", False), ("&from=-30min", True)):
+        assert ("a part of the time before was not counted" in html(client, f"{name}{query}")) is partly, query
+    assert "Events of any task came in 10 of" in html(client, f"{name}&from=-30min")
+    rates = {one["what"]: one["noticeable"] for one in client.get("/api/v1/task-statistics/compare?from=-30min").json()["differences"]}
+    assert (rates["Ended"], rates["Retries"]) == (None, None)
+
+
+def test_a_name_that_did_not_run_while_others_did_ended_none_a_second_then(client: Client, shop: Shop) -> None:
+    shop.ran("shop.mail", "mail", timedelta(minutes=20), succeeded=60)
+    client.force_login(ann())
+    for _ in range(2):
+        (item,) = client.get("/api/v1/task-statistics?name=shop.pay <b>").json()["items"]
+        assert sorted(rate for rate in item["ended_per_second"] if rate is not None) == [0, pytest.approx(40 / 60)]
+        store.sum_statistics()
+
+
+def test_the_pages_of_a_task_and_a_queue_lead_to_their_statistics(client: Client, shop: Shop) -> None:
+    moments = {"first_seen_at": shop.now, "changed_at": shop.now}
+    task = Task.objects.create(broker=shop.broker, vhost="/", uuid="1", name="shop.pay <b>", **moments)
+    nameless = Task.objects.create(broker=shop.broker, vhost="/", uuid="2", **moments)
+    for address, expected in (
+        (f"/tasks/{task.pk}/", "name=shop.pay+%3Cb%3E"),
+        (f"/queues/{Queue.objects.get().pk}/", "queue=orders"),
+    ):
+        assert f'/tasks/statistics/name/?broker=prod&amp;vhost=%2F&amp;{expected}"' in html(client, address)
+    assert "/tasks/statistics/name/" not in html(client, f"/tasks/{nameless.pk}/")
+
+
 def test_the_csv_file_has_every_row_and_no_formula(client: Client, shop: Shop) -> None:
     shop.ran("=cmd()", "orders", succeeded=1)
     rows = list(csv.DictReader(io.StringIO(html(client, "/tasks/statistics/export/?group=both&sort=name"))))
@@ -148,11 +183,11 @@ def test_who_may_view_some_queues_sees_nothing_of_others(client: Client, shop: S
     limited = person("bob", "viewer", queue="orders")
     for sums in range(2):
         assert names(client, "by=name", limited) == ["shop.pay <b>"]
-        assert client.get("/api/v1/task-statistics?by=name").json()["lost_events"] == 0
+        assert client.get("/api/v1/task-statistics?by=name").json()["lost_events"] is None
         pages = ("", "?group=both", "export/", f"name/?{PLACE}&queue=orders", f"name/?{PLACE}&name=shop.pay <b>")
         for address in (f"/tasks/statistics/{page}" for page in pages):
             text = html(client, address, limited)
-            assert "shop.mail" not in text and "shop.lost" not in text and "12 in all" not in text, address
+            assert "shop.mail" not in text and "shop.lost" not in text and "12 in all" not in text and "none is known to be lost" not in text, address
         assert client.get(f"/tasks/statistics/name/?{PLACE}&queue=mail").status_code == 404
         if not sums:
             store.sum_statistics()

@@ -31,7 +31,7 @@ from workers.queries.task_pages import TaskPage, tasks, tasks_after
 from workers.queries.task_parts import COUNTED
 from workers.queries.task_records import load_open_tasks, load_orphaned_tasks, load_tasks, load_tasks_received, load_tasks_sent, workers_with_open_tasks
 from workers.queries.task_stamps import stamped_tasks
-from workers.queries.task_statistics import Part, StatisticsQuestion, counted_periods, task_statistics
+from workers.queries.task_statistics import Part, StatisticsQuestion, counted_periods, counted_since, task_statistics
 from workers.queries.tasks import (
     Family,
     family,
@@ -86,6 +86,7 @@ __all__ = [
     "all_workers",
     "celery_names",
     "counted_periods",
+    "counted_since",
     "counts_by_state",
     "custom_events",
     "delayed_tasks",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -15,7 +15,7 @@ from brokers.queries.pages import BrokerRef, in_scope, visible_brokers
 from brokers.scope import Scope
 from workers.models import CountedBatch, TaskStatistic
 from workers.receiving.task_order import EVENTS
-from workers.task_statistics import Counted, decoded_batch, decoded_sketches, period
+from workers.task_statistics import TIERS, Counted, decoded_batch, decoded_sketches, period
 
 _COLUMNS = tuple(event.removeprefix("task-") for event in EVENTS)
 
@@ -76,8 +76,24 @@ def _batches(scope: Scope, question: StatisticsQuestion) -> QuerySet[Any, Any]:
     return rows.filter(broker__in=brokers).values_list("broker_id", "broker__name", "vhost", "counts")
 
 
-def counted_periods(scope: Scope, question: StatisticsQuestion) -> set[int]:
-    """When the periods began in which events of any visible task came, whatever its name and queue."""
+def counted_periods(scope: Scope, question: StatisticsQuestion) -> dict[tuple[int, str], set[int]]:
+    """By broker and virtual host, when the periods began in which events of any visible task came, whatever its name and queue."""
     since, until = question.since.timestamp(), question.until.timestamp()
     rows = TaskStatistic.objects.filter(in_scope(scope, question.broker, question.vhost, "queue"), seconds=question.seconds, start__gte=since, start__lt=until)
-    return set(rows.order_by().values_list("start", flat=True).distinct())
+    found: dict[tuple[int, str], set[int]] = {}
+    for broker_id, vhost, start in rows.order_by().values_list("broker_id", "vhost", "start").distinct():
+        found.setdefault((broker_id, vhost), set()).add(start)
+    for part in _waiting(scope, msgspec.structs.replace(question, name=None, queue=None)):
+        found.setdefault((part.broker_id, part.vhost), set()).add(part.start)
+    return found
+
+
+def counted_since(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> datetime | None:
+    """The beginning of the first period in which a visible task was counted, as exactly as it is still kept; None where none was."""
+    found: int | None = None
+    for seconds in TIERS:
+        rows = TaskStatistic.objects.filter(in_scope(scope, broker, vhost, "queue"), seconds=seconds)
+        first = rows.order_by("start").values_list("start", flat=True).first()
+        if first is not None and (found is None or first < period(found, seconds)):
+            found = first
+    return None if found is None else datetime.fromtimestamp(found, UTC)
