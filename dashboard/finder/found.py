@@ -54,7 +54,7 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 def find(scope: Scope, text: str, each: int = EACH) -> Finding:
-    """The first few of each kind. Several words must all stand in the name of a queue."""
+    """The first few of each kind, those of which the text is the whole name before the others. Several words must all stand in the name of a queue."""
     text = text.strip()
     if not text:
         return Finding("", (), 0)
@@ -67,6 +67,7 @@ def find(scope: Scope, text: str, each: int = EACH) -> Finding:
         *(_line("exchange", "arrows-split", exchange, shown_name(exchange.name)) for exchange in exchanges.items),
         *(_line("worker", "cpu", worker, worker.hostname) for worker in workers.items),
     ]
+    lines.sort(key=lambda line: line.name != text)
     total = queues.total + exchanges.total + workers.total
     tasks = _tasks(scope, text, each)
     unknown = [broker.name for broker in queries.brokers(scope) if broker.polled_at is None]

@@ -37,6 +37,12 @@ def test_queues_exchanges_and_workers_are_found_by_a_part_of_their_name(person: 
     assert found(person, "web-1") == ([(f"/workers/{shop.keys['worker']}/", "a@web-1")], "1 found")
 
 
+def test_what_has_the_text_as_its_whole_name_comes_first(person: Client, shop: Shop) -> None:
+    Queue.objects.create(**shop.seen, name="a@web-1.celery.pidbox")
+    assert [name for _, name in found(person, "a@web-1")[0]] == ["a@web-1", "a@web-1.celery.pidbox"]
+    assert [name for _, name in found(person, "a@web")[0]] == ["a@web-1.celery.pidbox", "a@web-1"]
+
+
 def test_a_task_is_found_by_its_id_or_the_beginning_of_it(person: Client, shop: Shop) -> None:
     task = Task.objects.create(**shop.seen, uuid=UUID, name="shop.ship", state="SUCCESS")
     for text in (UUID, UUID[:8], UUID.upper(), f"  {UUID[:4]} "):
