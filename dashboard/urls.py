@@ -7,6 +7,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from dashboard.accounts import account_views as own
 from dashboard.accounts import invitation_views, oidc_views, people_views, role_views
+from dashboard.again import views as again
 from dashboard.api.routes import api
 from dashboard.audit import views as audit
 from dashboard.capacity import views as capacity
@@ -70,6 +71,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/periodic/", periodic.page, name="periodic"),
     path("tasks/views/", kept_views.page, name="task_views"),
     path("tasks/views/<int:pk>/<slug:action>/", kept_views.act, name="task_view_act"),
+    path("tasks/again/", again.page, name="task_again"),
+    path("tasks/again/begin/", again.begin, name="task_again_begin"),
+    path("tasks/again/<int:pk>/", again.batch, name="run_again_batch"),
+    path("tasks/again/<int:pk>/<slug:action>/", again.change, name="run_again_change"),
     path("tasks/revoke/", revoke.page, name="task_revoke"),
     path("tasks/revoke/order/", revoke.order, name="task_revoke_order"),
     path("tasks/revocations/<int:pk>/", revoke.one, name="revocation"),

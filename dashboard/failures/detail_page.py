@@ -8,6 +8,7 @@ from functools import cached_property
 import msgspec
 from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
+from django.utils.http import urlencode
 
 from brokers.scope import Scope
 from dashboard.failures import acts
@@ -18,6 +19,7 @@ from dashboard.layout.addresses import tasks_address
 from dashboard.layout.filter_language import quoted
 from dashboard.live import topics
 from dashboard.models import User
+from dashboard.people import access
 from dashboard.tasks.states import State, state_of
 from workers import queries
 from workers.failure_groups import Frame, frames_of
@@ -140,6 +142,12 @@ class FailurePage:
     def why_not(self) -> str:
         """Why this person can't resolve or comment on it; "" if they can."""
         return acts.why_not(self.user, self.found)
+
+    @property
+    def again_url(self) -> str:
+        """Where its failed tasks are run again; "" for who may not send there."""
+        may_send = access.may(self.user, "send", self.group.broker.name, self.group.vhost)
+        return f"{reverse('task_again')}?{urlencode({'failure': str(self.group.pk)})}" if may_send else ""
 
     @cached_property
     def behind(self) -> str:

@@ -27,6 +27,9 @@ from dashboard.people.access import may, rights_of, scope_of
 THEMES = ("auto", "light", "dark")
 THEME_COOKIE = "hareline_theme"
 _OF_FINDINGS = ("findings", "finding", "finding_act", "silence", "silences", "feeds", "rules", "rule", "targets", "target", "target_new")
+_OF_TASKS = (
+    "tasks", "task", "flow", "periodic", "failures", "failure", "task_revoke", "revocation", "task_again", "run_again_batch", "statistics", "statistics_name",
+)  # fmt: skip
 PAGES = (
     ("Overview", "overview", "layout-dashboard", ("overview",)),
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
@@ -37,7 +40,7 @@ PAGES = (
         "Tasks",
         "tasks",
         "checklist",
-        ("tasks", "task", "flow", "periodic", "failures", "failure", "task_revoke", "revocation", "statistics", "statistics_name"),
+        _OF_TASKS,
     ),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),

@@ -68,6 +68,7 @@ from dashboard.queries.people import (
     token,
     user_of_session,
 )
+from dashboard.queries.runs_again import run_again_already, run_again_batch, run_again_counts, run_again_items, runs_of_task
 from dashboard.queries.task_views import task_views
 from dashboard.queries.visible_findings import patterns_in, unescaped
 
@@ -122,6 +123,11 @@ __all__ = [
     "rounds",
     "rule_setting",
     "rule_settings",
+    "run_again_already",
+    "run_again_batch",
+    "run_again_counts",
+    "run_again_items",
+    "runs_of_task",
     "sessions_of",
     "shown_state",
     "silence",

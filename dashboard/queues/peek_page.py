@@ -16,6 +16,7 @@ from brokers.scope import Scope
 from dashboard.layout import amqp_targets, json_fields
 from dashboard.live import topics
 from dashboard.models import User
+from dashboard.people import access
 from dashboard.queues import peek_action, peek_text
 from dashboard.why.message_formats import ParsedMessage, rabbitmq_formats
 from workers import queries
@@ -65,6 +66,11 @@ class PeekPage:
     @property
     def shows_content(self) -> bool:
         return peek_action.sees_content(self.user, self.broker.name, self.queue.vhost, self.queue.name)
+
+    @property
+    def may_send(self) -> bool:
+        """Whether this person may send tasks there, and so run again what a message holds."""
+        return access.may(self.user, "send", self.broker.name, self.queue.vhost)
 
     @cached_property
     def cannot(self) -> str:

@@ -105,8 +105,9 @@ def _with_usual_route(scope: Scope, order: Order, broker: Broker, vhost: str, ap
     return order
 
 
-def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Prediction, uuid: str, now: datetime) -> Done | None:
-    """Sends its order once and notes it beside what was predicted. None if this uuid was sent before or is being sent: a form that came twice."""
+def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Prediction, uuid: str, now: datetime, again_of: str = "") -> Done | None:
+    """Sends its order once and notes it beside what was predicted, and beside the task that it runs again. None if this uuid was sent before or is being sent:
+    a form that came twice."""
     order = predicted.order
     sent_before = any(event.detail.get("uuid") == uuid for event in queries.audit_events_of(ACTION, now - timedelta(days=1), 200))
     if sent_before or not store.once(f"send-{uuid}", ONCE_SECONDS):
@@ -118,6 +119,7 @@ def send(user: User | AnonymousUser, broker: Broker, vhost: str, predicted: Pred
         sent = with_down_queues(sent, broker, vhost, predicted.answer.queues)
         act.outcome = store.DONE if sent.outcome == "confirmed" else store.FAILED
         act.detail |= _detail(order) | {"outcome": sent.outcome, "reason": sent.reason, "exchange": sent.exchange, "routing_key": sent.routing_key}
+        act.detail |= {"again_of": again_of} if again_of else {}
         act.detail |= {"grant": sent.grant} if sent.grant else {}
         act.detail |= {"sent_at": sent.at.isoformat(), "predicted": msgspec.to_builtins(prediction.kept(predicted.answer, order))}
     return Done(sent, act.event)

@@ -29,7 +29,8 @@ from dashboard.send.order import Order
 from dashboard.send.prediction_panel import ShownPrediction
 from dashboard.send.sent_before import Before, address_of, sent_before
 from workers import queries
-from workers.models import EventSource, Worker
+from workers.models import EventSource, Task, Worker
+from workers.sending.described_arguments import described
 from workers.sending.send_options import Problem, as_given
 
 PLACES_SHOWN = 8
@@ -50,12 +51,14 @@ class Question(msgspec.Struct, frozen=True):
     order: Order
     words: str
     warnings: list[Problem]
+    like: str = ""  # the number of the task that it runs again
 
     @property
     def fields(self) -> list[tuple[str, str]]:
         """What is posted to send just this, the queue that was found for it included."""
         order = self.order
         texts = [("uuid", self.uuid), ("task", order.task), ("args", order.args_text), ("kwargs", order.kwargs_text), ("usual", order.usual)]
+        texts += [("like", self.like)] if self.like else []
         return texts + [(name, str(value)) for name, value in as_given(order.options).items()]
 
 
@@ -71,6 +74,7 @@ class SendPage:
         self.warnings: dict[str, list[str]] = {}
         self.question: Question | None = None
         self.predicted: Prediction | None = None
+        self.like: Task | None = None  # the task that is run again by what the form sends
 
     @cached_property
     def places(self) -> list[tuple[Broker, str]]:
@@ -198,11 +202,12 @@ class SendPage:
 
     def prefill(self, query: Mapping[str, str]) -> None:
         """Fills the form from the page's address."""
-        self.values = prefilled.values(self.scope, query)
+        self.values, self.like = prefilled.values(self.scope, query), prefilled.like(self.scope, query.get("like"))
 
     def fill(self, given: Mapping[str, str]) -> None:
         """Takes what was typed into the form."""
         self.values = {**send_form.EMPTY, **{name: given[name] for name in send_form.TEXTS if name in given}}
+        self.like = prefilled.like(self.scope, given.get("like"))
 
     def check(self, given: Mapping[str, str]) -> bool:
         """Reads the form. True if it is valid: then `question` is the confirmation to show."""
@@ -219,8 +224,13 @@ class SendPage:
         warnings = send_form.warnings(order, self.place)
         for warning in warnings:
             self.warnings.setdefault(warning.field, []).append(warning.text)
-        self.question = Question(str(uuid4()), order, send_form.words(order, self.place), warnings)
+        self.question = Question(str(uuid4()), order, send_form.words(order, self.place), warnings, str(self.like.pk) if self.like else "")
         return True
+
+    @property
+    def incomplete(self) -> str:
+        """What of the task to be sent like is not known, so that the form is not filled with it; "" if all is."""
+        return described(self.like.args, self.like.kwargs).why if self.like else ""
 
     @cached_property
     def shown_prediction(self) -> ShownPrediction | None:

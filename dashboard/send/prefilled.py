@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import ast
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from brokers.scope import Scope
 from dashboard import queries as own_queries
+from dashboard.layout import json_fields
 from dashboard.send import action as sending
 from dashboard.send import form as send_form
 from workers import queries
+from workers.models import Task
+from workers.sending.described_arguments import described
 
 
 def values(scope: Scope, query: Mapping[str, str]) -> dict[str, str]:
@@ -24,9 +25,16 @@ def values(scope: Scope, query: Mapping[str, str]) -> dict[str, str]:
             found = {name: value for name, value in found.items() if name not in ("args", "kwargs")}
     elif seen and (task := queries.task_by_id(scope, seen)):
         where = {"exchange": task.exchange, "routing_key": task.routing_key} if task.exchange else {"queue": task.routing_key or task.queue}
-        known = {"task": task.name, **where, "args": _as_json(task.args, "[]"), "kwargs": _as_json(task.kwargs, "{}")}
+        read = described(task.args, task.kwargs)
+        known = {"task": task.name, **where, **{name: json_fields.written(value) for name in ("args", "kwargs") if (value := getattr(read, name)) is not None}}
         found = {name: value for name, value in known.items() if value}
     return {**send_form.EMPTY, **found}
+
+
+def like(scope: Scope, text: str | None) -> Task | None:
+    """The task that is to be sent like, None where none is, or it is not visible."""
+    pk = number(text)
+    return queries.task_by_id(scope, pk) if pk else None
 
 
 def number(text: str | None) -> int | None:
@@ -40,12 +48,3 @@ def _values_of(detail: Mapping[str, Any]) -> dict[str, str]:
         options = {name: value for name, value in options.items() if name not in ("queue", "exchange", "routing_key")}
     given = {"task": detail.get("task"), "args": detail.get("args"), "kwargs": detail.get("kwargs"), **options}
     return {name: str(value) for name, value in given.items() if value not in (None, "") and name in send_form.TEXTS}
-
-
-def _as_json(text: str | None, empty: str) -> str:
-    """The arguments of an event, which are Python's repr, as JSON; `empty` where they can't be read back whole."""
-    try:
-        value = ast.literal_eval(text or "")
-        return json.dumps(list(value) if isinstance(value, tuple) else value, ensure_ascii=False)
-    except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return empty

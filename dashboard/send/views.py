@@ -9,6 +9,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
 from brokers.queries.one_moment import one_moment
+from dashboard import store
 from dashboard.layout import json_fields, posted
 from dashboard.layout.fragments import polled, vary_on_htmx
 from dashboard.layout.frame import shell_of
@@ -71,6 +72,9 @@ def _sent(request: HttpRequest) -> HttpResponse:
         return render(request, "send/index.html", {"page": shown, "now": shown.now, "topics": shown.topics}, status=shown.refusal[1] if shown.why_not else 422)
     done = sending.send(shown.user, shown.broker, shown.vhost, shown.predicted, uuid, shown.now)
     event = done.event if done else sending.event_of(uuid, shown.now)
+    if done and shown.like and (shown.like.broker_id, shown.like.vhost) == (shown.broker.pk, shown.vhost):
+        old, sent = shown.like, done.sent
+        store.note_run_again(shown.user, shown.broker.name, shown.vhost, old.uuid, uuid, given.get("task", ""), sent.outcome, sent.reason, shown.now)
     if done and done.sent.outcome in ("confirmed", "unknown"):
         sending.stored_task(shown.broker, shown.vhost, uuid)
     return HttpResponseRedirect(f"{shown.address}&sent={event.pk}" if event else shown.address)

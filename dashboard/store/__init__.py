@@ -31,6 +31,16 @@ from dashboard.store.people import (
     trim_cache,
 )
 from dashboard.store.rule_settings import set_rule, unset_rule
+from dashboard.store.runs_again import (
+    RUN_AGAIN_STALLED,
+    begin_run_again,
+    end_run_again,
+    end_run_again_item,
+    note_run_again,
+    resume_run_again,
+    take_run_again,
+    trim_runs_again,
+)
 from dashboard.store.second_factors import forget_second_factors
 from dashboard.store.sessions import begin_session, end_other_sessions, end_session, touch_session, trim_sessions
 from dashboard.store.task_views import MOST_TASK_VIEWS, keep_task_view, make_columns_usual, remove_task_view, rename_task_view, share_task_view
@@ -45,6 +55,7 @@ __all__ = [
     "INVITATION_LASTS",
     "MOST_TASK_VIEWS",
     "REFUSED",
+    "RUN_AGAIN_STALLED",
     "UNCHANGED",
     "LoginTry",
     "accept_invitation",
@@ -53,12 +64,15 @@ __all__ = [
     "audit",
     "begin_attempt",
     "begin_login",
+    "begin_run_again",
     "begin_session",
     "close_of_other_brokers",
     "comment_on_finding",
     "delete_old_findings",
     "end_login",
     "end_other_sessions",
+    "end_run_again",
+    "end_run_again_item",
     "end_session",
     "end_silence",
     "ensure_admin",
@@ -69,6 +83,7 @@ __all__ = [
     "make_feed_token",
     "make_token",
     "missed",
+    "note_run_again",
     "notes_refusal",
     "once",
     "pause_target",
@@ -79,6 +94,7 @@ __all__ = [
     "remove_task_view",
     "rename_task_view",
     "replace_secret",
+    "resume_run_again",
     "revoke_feed_token",
     "revoke_token",
     "save_decisions",
@@ -90,6 +106,7 @@ __all__ = [
     "set_rule",
     "share_task_view",
     "take_finding",
+    "take_run_again",
     "touch_feed_token",
     "touch_session",
     "touch_token",
@@ -98,6 +115,7 @@ __all__ = [
     "trim_deliveries",
     "trim_invitations",
     "trim_login_delays",
+    "trim_runs_again",
     "trim_sessions",
     "unlock",
     "unset_rule",

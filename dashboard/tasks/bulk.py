@@ -22,7 +22,11 @@ class BulkAct(msgspec.Struct, frozen=True):
         return reverse(self.route)
 
 
-ACTS: tuple[BulkAct, ...] = (BulkAct("Export…", "task_export", "view", "download"), BulkAct("Revoke…", "task_revoke", "revoke", "x"))
+ACTS: tuple[BulkAct, ...] = (
+    BulkAct("Export…", "task_export", "view", "download"),
+    BulkAct("Run again…", "task_again", "send", "repeat"),
+    BulkAct("Revoke…", "task_revoke", "revoke", "x"),
+)
 
 
 def acts_for(rights: Rights) -> list[BulkAct]:

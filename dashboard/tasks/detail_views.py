@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
+from dashboard.again.section import AgainSection
 from dashboard.layout.addresses import statistics_address
 from dashboard.layout.fragments import polled, vary_on_htmx
 from dashboard.layout.frame import shell_of
@@ -35,6 +36,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     shown = TaskPage(scope, task, timezone.now())
     part = request.GET.get("part")
     context = {"page": shown, "task": task, "row": shown.row, "now": shown.now, "failure_url": failure_address(shown), "reports": Reports(task)}
+    context["again"] = AgainSection(request.user, scope, task)
     context |= {"revoke": RevokeSection(request.user, scope, task, shown.now), "past_limit": notice(shown), "source": state_source(task)}
     context |= {"statistics_url": statistics_address(task.broker.name, task.vhost, name=task.name)}
     if part in PARTS:

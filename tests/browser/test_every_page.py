@@ -35,6 +35,7 @@ LISTS = (
     *TARGETS,
     *RULES,
     "/tasks/revoke/",
+    "/tasks/again/",
     "/send/",
     "/glossary/",
     "/about/",
