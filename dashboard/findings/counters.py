@@ -31,15 +31,19 @@ class Counters:
     def __init__(self) -> None:
         self._seen: dict[tuple[str, int], deque[tuple[datetime, int]]] = {}
         self._rose_at: dict[tuple[str, int], datetime] = {}
+        self._last: dict[tuple[str, int], Risen] = {}
 
     def note(self, values: Mapping[tuple[str, int], int], now: datetime) -> dict[tuple[str, int], Risen]:
         """Takes the present values, and returns of each how much it rose. What is no longer among them is forgotten."""
         self._seen = {key: self._seen.get(key) or deque() for key in values}
         self._rose_at = {key: at for key, at in self._rose_at.items() if key in values}
-        return {key: self._noted(key, value, now) for key, value in values.items()}
+        self._last = {key: self._noted(key, value, now) for key, value in values.items()}
+        return self._last
 
     def _noted(self, key: tuple[str, int], value: int, now: datetime) -> Risen:
         seen = self._seen[key]
+        if seen and seen[-1][1] == value and timedelta(0) <= now - seen[-1][0] < STEP:  # hundreds of counters hardly ever rise
+            return self._last[key]
         if seen and (value < seen[-1][1] or now < seen[-1][0]):  # reset, or the clock was set back
             seen.clear()
         if seen and value > seen[-1][1]:

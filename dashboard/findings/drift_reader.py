@@ -28,6 +28,7 @@ class DriftReader:
         self._found: Sequence[Drift] | None = None
         self._read_at = _NEVER
         self._configured: Any = None
+        self._received: list[tuple[int, datetime | None]] = []
         self._latest_change: int | None = None
         self._reported: dict[int, tuple[datetime | None, Reported]] = {}
         self._texts: dict[str, Any] = {}
@@ -35,11 +36,16 @@ class DriftReader:
     def drift(self, broker: Broker, workers: Sequence[Worker], now: datetime) -> Sequence[Drift] | None:
         """Where configurations and the broker differ; None while that is not known."""
         online = [worker for worker in workers if worker.state == Worker.ONLINE]
+        received = [(worker.pk, worker.configuration_at) for worker in online]
+        is_old = self._is_old(broker, now)
+        if received == self._received and not is_old:
+            return self._found
         self._read_reports(online)
         if len(self._reported) < len(online):  # one of them has just been forgotten
             return self._found
         configured = {key: (one.configuration, one.queues, one.registered) for key, (_, one) in self._reported.items()}
-        if configured == self._configured and not self._is_old(broker, now):  # of the same objects, which takes no time to compare
+        self._received = received
+        if configured == self._configured and not is_old:  # of the same objects, which takes no time to compare
             return self._found
         reported = [one for _, one in self._reported.values()]
         consumed = {(one.vhost, str(queue.get("name"))) for one in reported for queue in one.queues or ()}

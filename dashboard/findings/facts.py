@@ -105,6 +105,18 @@ class Facts:
         return found
 
     @cached_property
+    def workers_by_vhost(self) -> dict[str, list[Worker]]:
+        found: dict[str, list[Worker]] = {}
+        for worker in self.workers:
+            found.setdefault(worker.vhost, []).append(worker)
+        return found
+
+    @cached_property
+    def workers_not_online(self) -> list[Worker]:
+        """Of hundreds, those few that most rules about worker nodes look at."""
+        return [worker for worker in self.workers if worker.state != "online"]
+
+    @cached_property
     def queues_by_key(self) -> dict[int | None, Queue]:
         return {queue.pk: queue for queue in self.queues}
 

@@ -1,6 +1,6 @@
 """The workers of a broker as the rules of findings look at them in every round: hundreds of them, so their rows are read by hand.
 
-What rules hardly ever need is left out, and is another query where it is used; so are lists of running tasks, but of workers that are not online.
+What rules hardly ever need is left out, and is another query where it is used; what they need of few, such as lists of running tasks, is read of these alone.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LEFT_OUT = frozenset(
     (
         "autoscale_min", "autoscale_max", "processes", "active_tasks", "registered", "configuration", "periodic", "load", "uptime_seconds", "event_counts",
         "succeeded_per_second", "failed_per_second", "processed_at_first_sight", "reconciliation", "first_seen_at", "changed_at",
-        "reserved_routes", "scheduled_routes", "peak_memory_bytes",
+        "reserved_routes", "scheduled_routes", "peak_memory_bytes", "pool", "processed", "pid", "active_tasks_at",
     )
 )  # fmt: skip
 _FIELDS = [field for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT]  # in the order in which a model takes them
@@ -35,6 +35,8 @@ _KINDS = [
     for field in _FIELDS
 ]
 _PLACES = range(len(_NAMES))
+_OF_FEW = ("active_tasks", "active_tasks_at", "pid", "processed")
+"""Read only of worker nodes that rules report: those that are not online, or send no events."""
 _KNOWN = len(_NAMES) + 2  # with the state that Django keeps, and `beat_at`
 MOST_TEXTS = 5000
 
@@ -68,7 +70,7 @@ class WorkerReader:
             self._order = sorted(kept, key=lambda pk: (kept[pk][1].hostname, kept[pk][1].vhost, pk))
         self._kept = kept
         found = [kept[pk][1] for pk in self._order]
-        self._add_tasks(found)
+        self._add_rest(found)
         late = {vhost for vhost, beat_at in beats.items() if is_late(beat_at, now)}
         for worker in found:
             worker.__dict__["beat_at"] = beats.get(worker.vhost)  # as `workers.queries.workers` annotates it
@@ -103,12 +105,11 @@ class WorkerReader:
         return self._read[text]
 
     @staticmethod
-    def _add_tasks(workers: list[Worker]) -> None:
-        away = {worker.pk: worker for worker in workers if worker.state != Worker.ONLINE}
-        if away:
-            rows = Worker.objects.filter(pk__in=list(away)[:500]).values_list("pk", "active_tasks")
-            for pk, tasks in rows:
-                away[pk].__dict__["active_tasks"] = tasks
+    def _add_rest(workers: list[Worker]) -> None:
+        few = {worker.pk: worker for worker in workers if worker.state != Worker.ONLINE or worker.events_off}
+        if few:
+            for pk, *values in Worker.objects.filter(pk__in=list(few)[:500]).values_list("pk", *_OF_FEW):
+                few[pk].__dict__.update(zip(_OF_FEW, values, strict=True))
 
 
 def beats_of(sources: list[EventSource]) -> dict[str, datetime | None]:

@@ -26,7 +26,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         place = source.vhost, object_of(source).name
         if thresholds.is_off(KEY, *place):
             continue
-        workers = [worker for worker in facts.workers if worker.vhost == source.vhost]
+        workers = facts.workers_by_vhost.get(source.vhost, [])
         lost = {worker.hostname: risen for worker in workers if (risen := facts.risen.get(("lost of worker", worker.pk))) and risen.by > 0}
         refused = facts.risen.get(("refused", source.pk))
         amount = sum(risen.by for risen in lost.values()) + (refused.by if refused else 0)

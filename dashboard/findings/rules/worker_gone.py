@@ -32,7 +32,7 @@ CLEARS_AFTER = timedelta(seconds=5)
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     troubled = []
-    for worker in facts.workers:
+    for worker in facts.workers_not_online:
         if has_left(worker, facts.now, facts.gone_for) or thresholds.is_off(KEY, worker.vhost, worker.hostname):
             continue
         if (stands_still(worker) or was_killed(worker)) and not _may_be_the_broker(worker, facts):
