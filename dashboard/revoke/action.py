@@ -97,8 +97,8 @@ class Place:
         return Nodes(len(self.workers), doubtful)
 
     def planned(self, chosen: Chosen, signal: str = "") -> Revocation:
-        pools = {worker.hostname: worker.pool for worker in self.workers}
-        known = [Revocable(task.uuid, task.name, task.state, pools.get(task.worker or "")) for task in chosen.tasks]
+        pools = {worker.hostname: (worker.pool, worker.software.get("version")) for worker in self.workers}
+        known = [Revocable(task.uuid, task.name, task.state, *pools.get(task.worker or "", (None, None))) for task in chosen.tasks]
         return revocation([*known, *(Revocable(uuid) for uuid in chosen.unseen)], self.nodes, signal)
 
     def planned_by_stamps(self, stamps: Mapping[str, Sequence[str]], seen: Sequence[Task], signal: str = "") -> Revocation:

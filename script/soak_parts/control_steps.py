@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from uuid import uuid4
 
 import msgspec
 
 from script.soak_parts.controlled import HOLD, NOTE, Controlled, moments, until, words
+from workers.control.revocation import ENDING_SINCE, is_older
 
 UNLIMITED_SECONDS = 5
 """A task that runs so long under a limit of a second has none."""
@@ -142,6 +144,32 @@ def events(node: Controlled) -> Found:
         return _as(taken and channel.basic_get(queue, no_ack=True) is None, text)
 
 
+def revoke(node: Controlled) -> Found:
+    """A task that is taken after the order."""
+    uuid, log = str(uuid4()), node.file()
+    answer = node.sent("revoke", {"task_id": [uuid], "terminate": False}).replies[node.hostname]
+    node.run(NOTE, str(log), task_id=uuid)
+    return _as(answer.ok and node.takes_from(node.queue) and not words(log), answer.text) if answer.ok else Found("refused", answer.text)
+
+
+def terminate(node: Controlled) -> Found:
+    """A task that runs. A solo pool reads the order only once its task has ended."""
+    uuid, log, gate = str(uuid4()), node.file(), node.file()
+    node.run(HOLD, str(log), str(gate), task_id=uuid)
+    until(lambda: words(log) == ["began"])
+    arguments = {"task_id": [uuid], "terminate": True, "signal": "SIGTERM"}
+    answer = node.sent("revoke", arguments, 1 if node.pool == "solo" else 60).replies.get(node.hostname)
+    if answer is not None and answer.ok:
+        until(lambda: node.inspected("active") == [], UNLIMITED_SECONDS)
+    gate.touch()
+    until(lambda: len(words(log)) > 1 or (node.pool != "solo" and node.inspected("active") == []))
+    if not node.takes_from(node.queue):
+        return Found("no effect", "no task runs any more")
+    if answer is not None and not answer.ok:
+        return Found("refused", answer.text)
+    return _as(words(log) == ["began"], "no answer while a task runs" if answer is None else answer.text)
+
+
 def shutdown(node: Controlled) -> Found:
     """Warm: the task that runs is finished. A solo pool runs none: it would read the order only afterwards."""
     log, gate = node.file(), node.file()
@@ -167,23 +195,33 @@ STEPS: dict[str, Callable[[Controlled], Found]] = {
     "time_limit, hard, then pool_restart": hard_limit_after_restart,
     "time_limit, soft, then pool_restart": soft_limit_after_restart,
     "enable_events, disable_events": events,
+    "revoke": revoke,
+    "revoke with a signal": terminate,
     "shutdown": shutdown,
 }
 
 
-_EVERYWHERE = {
-    "autoscale": "refused",
-    "add_consumer, cancel_consumer": "done",
-    "rate_limit": "done",
-    "enable_events, disable_events": "done",
-    "shutdown": "done",
-}
 _LIMITS = ("time_limit, hard", "time_limit, soft", "time_limit, hard, then pool_restart", "time_limit, soft, then pool_restart")
-_FIXED = {**_EVERYWHERE, "pool_grow": "refused", "pool_shrink": "refused", "pool_restart": "no effect", **dict.fromkeys(_LIMITS, "no effect")}
-_GREEN = {**_FIXED, "pool_grow": "done", "pool_shrink": "done"}
-_PREFORK = {**_GREEN, "pool_restart": "done", **dict.fromkeys(_LIMITS[2:], "done")}
-EXPECTED = {"prefork": _PREFORK, "threads": _FIXED, "solo": _FIXED, "gevent": {**_GREEN, _LIMITS[2]: "done"}, "eventlet": _GREEN}
-"""{pool: {step: word}} of a node that was started without --autoscale, with `worker_pool_restarts`. The same of Celery 4.4 to 5.7."""
+_THREADS = {
+    **dict.fromkeys(STEPS, "done"),
+    **dict.fromkeys(("pool_grow", "pool_shrink", "autoscale", "revoke with a signal"), "refused"),
+    **dict.fromkeys(("pool_restart", *_LIMITS), "no effect"),
+}
+_GREENLETS = {**_THREADS, **dict.fromkeys(("pool_grow", "pool_shrink", "revoke with a signal"), "done")}
+EXPECTED = {
+    "prefork": {**_GREENLETS, **dict.fromkeys(("pool_restart", *_LIMITS[2:]), "done")},
+    "threads": _THREADS,
+    "solo": {**_THREADS, "revoke with a signal": "no effect"},
+    "gevent": {**_GREENLETS, _LIMITS[2]: "done"},
+    "eventlet": _GREENLETS,
+}
+"""{pool: {step: word}} of a node of Celery 5.7 that was started without --autoscale, with `worker_pool_restarts`."""
+
+
+def expected(pool: str, version: str) -> dict[str, str]:
+    """Of a version such as "4.4": older pools of greenlets end no task."""
+    is_unable = pool in ENDING_SINCE and is_older(version, ENDING_SINCE[pool])
+    return EXPECTED[pool] | ({"revoke with a signal": "refused"} if is_unable else {})
 
 
 def _as(is_done: bool, text: str) -> Found:

@@ -110,10 +110,10 @@ class Controlled:
     def file(self) -> Path:
         return self.directory / f"{self.queue}-{next(self._numbers)}"
 
-    def run(self, task: str, *arguments: str, count: int = 1, queue: str = "") -> None:
+    def run(self, task: str, *arguments: str, count: int = 1, queue: str = "", **options: Any) -> None:
         with self.app.connection_for_write() as link:
             for _ in range(count):
-                self.app.send_task(task, arguments, queue=queue or self.queue, connection=link, ignore_result=True)
+                self.app.send_task(task, arguments, queue=queue or self.queue, connection=link, ignore_result=True, **options)
 
     def at_once(self, expected: int) -> int:
         """How many of its tasks run at once, of one more than expected."""

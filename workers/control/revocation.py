@@ -20,8 +20,9 @@ SIGNALS: Mapping[str, str] = {
     "SIGUSR1": "raises SoftTimeLimitExceeded in the task; the process goes on",
 }
 ENDED = frozenset(("SUCCESS", "FAILURE", "REVOKED", "REJECTED"))
-ENDING_POOLS = ("prefork", "gevent", "eventlet")
-POOLS = (*ENDING_POOLS, "threads", "solo")
+ENDING_SINCE = {"prefork": (0, 0), "gevent": (5, 5), "eventlet": (5, 2)}
+"""The first version of Celery in which these pools can end a task: their `terminate_job`."""
+POOLS = (*ENDING_SINCE, "threads", "solo")
 READ_BACK_SECONDS = 45.0
 """What worker nodes list as revoked is inspected every 30 s."""
 MEMORY = (
@@ -34,12 +35,14 @@ Seen = Literal["revoked", "remembered", "ended", "runs", "not seen"]
 
 
 class Revocable(msgspec.Struct, frozen=True):
-    """A task to revoke. `state` is Celery's, UNKNOWN, or "" of an id that Hareline has not seen; `pool` that of the node that has the task."""
+    """A task to revoke. `state` is Celery's, UNKNOWN, or "" of an id that Hareline has not seen; `pool` and
+    `version` of Celery those of the node that has the task."""
 
     uuid: str
     name: str | None = None
     state: str = ""
     pool: str | None = None
+    version: str | None = None
 
 
 class Nodes(msgspec.Struct, frozen=True):
@@ -78,13 +81,13 @@ def revocation(tasks: Sequence[Revocable], nodes: Nodes, signal: str = "") -> Re
     '1 task that waits will be discarded by the worker node that takes it.'
     """
     ended = [task for task in tasks if task.state in ENDED]
-    stuck = [task for task in tasks if signal and task.state == "STARTED" and task.pool in POOLS and task.pool not in ENDING_POOLS]
+    stuck = [task for task in tasks if signal and task.state == "STARTED" and not _can_be_ended(task)]
     going = [task for task in tasks if task.state not in ENDED and task not in stuck]
     left_out = []
     if ended:
         left_out.append(f"{_counted(ended)} {'has' if len(ended) == 1 else 'have'} ended, so there is nothing to revoke.")
     if stuck:
-        pools = " or ".join(sorted({str(task.pool) for task in stuck}))
+        pools = " or ".join(sorted({_unable(task.pool or "") for task in stuck}))
         left_out.append(f"{_counted(stuck)} {'runs' if len(stuck) == 1 else 'run'} in a pool that can’t end a task ({pools}).")
     if going and not nodes.count:
         left_out.append("No worker node is known there, so nothing would remember it.")
@@ -132,14 +135,30 @@ def read_stamps(given: Any) -> dict[str, list[str]]:
     return found
 
 
-def is_older(version: Any) -> bool:
-    """True if a node of this version of Celery does not know the order by stamped header, which came with 5.3.
+def is_older(version: Any, than: tuple[int, int] = (5, 3)) -> bool:
+    """True if this version of Celery is older; as a rule than 5.3, which brought the order by stamped header. False if it is unknown.
 
     >>> is_older("4.4.7"), is_older("5.3.0rc1"), is_older(None), is_older("dev")
     (True, False, False, False)
     """
     parts = str(version or "").split(".")[:2]
-    return len(parts) == 2 and all(part.isdecimal() for part in parts) and tuple(map(int, parts)) < (5, 3)
+    return len(parts) == 2 and all(part.isdecimal() for part in parts) and tuple(map(int, parts)) < than
+
+
+def _can_be_ended(task: Revocable) -> bool:
+    """Whether the pool that runs it can end it, as far as that is known."""
+    if task.pool not in POOLS:
+        return True
+    return task.pool in ENDING_SINCE and not is_older(task.version, ENDING_SINCE[task.pool])
+
+
+def _unable(pool: str) -> str:
+    """
+    >>> _unable("solo"), _unable("gevent")
+    ('solo', 'gevent before Celery 5.5')
+    """
+    since = ENDING_SINCE.get(pool)
+    return f"{pool} before Celery {since[0]}.{since[1]}" if since else pool
 
 
 def seen(state: str, revoked_by: str) -> Seen:

@@ -12,9 +12,10 @@ from script.soak_parts.controlled import HOLD, until, words
 from tests.workers.control.conftest import Start
 
 WAITING = ("time_limit, hard", "time_limit, soft")  # nothing comes of them, which takes five seconds to see
+REVOKED = ("revoke", "revoke with a signal")  # test_real_revocations.py
 
 
-@pytest.mark.parametrize("step", [step for step in STEPS if step not in WAITING])
+@pytest.mark.parametrize("step", [step for step in STEPS if step not in (*WAITING, *REVOKED)])
 def test_a_prefork_node_does_what_it_agreed_to(start: Start, step: str) -> None:
     assert STEPS[step](start("prefork", "prefork", 1)).word == EXPECTED["prefork"][step]
 

@@ -36,6 +36,24 @@ def test_tasks_that_ended_and_pools_that_end_no_task_are_left_out_by_name() -> N
     assert revocation([WAITS, *stuck], Nodes(1)).going == ("w", "s", "t")  # without a signal no process is ended
 
 
+@pytest.mark.parametrize(
+    ("pool", "version", "can"),
+    [
+        ("prefork", "4.4.7", True),
+        ("gevent", "5.4.0", False),
+        ("gevent", "5.5.0", True),
+        ("gevent", None, True),
+        ("eventlet", "4.4.7", False),
+        ("eventlet", "5.4.0", True),
+        ("threads", "5.7.0", False),
+    ],
+)
+def test_pools_of_older_versions_of_celery_end_no_task(pool: str, version: str | None, can: bool) -> None:
+    made = revocation([Revocable("x", "t", "STARTED", pool, version)], Nodes(1), "SIGTERM")
+    assert (made.going, bool(made.left_out)) == (("x",) if can else (), not can)
+    assert pool != "gevent" or can or made.left_out == ("1 task runs in a pool that can’t end a task (gevent before Celery 5.5).",)
+
+
 def test_where_no_node_is_known_nothing_is_revoked() -> None:
     made = revocation([WAITS], Nodes(0))
     assert (made.going, made.text, made.left_out) == ((), "", ("No worker node is known there, so nothing would remember it.",))
