@@ -25,6 +25,17 @@ from workers import queries as worker_queries
 from workers.models import Task
 
 
+def failed_of(scope: Scope, key: int, most: int, now: datetime) -> Selection | None:
+    """The tasks of a group of failures that have failed still; None if there is no such group, or it is not visible."""
+    found = worker_queries.failure(scope, key, now - timedelta(days=1))
+    if found is None:
+        return None
+    tasks = worker_queries.tasks_of_failure(scope, found, most + 1)
+    failed = [task for task in tasks if task.state == "FAILURE"]
+    place = " ".join(part for part in (found.group.exception, f"at {found.group.place}" if found.group.place else "") if part)
+    return Selection(failed[:most], len(tasks) > most, f"failures: {place}")
+
+
 class AgainPage:
     """The questions of one request. `given` names the tasks (`task` or `tasks` by number, `uuid` or `all` with `q`, `failure`: a group), or has a `message`;
     `broker` and `vhost` are what the frame's switchers chose."""
@@ -48,20 +59,10 @@ class AgainPage:
         if given.get("tasks") or given.get("task"):
             return of_ids(self.scope, given.get("tasks") or given.get("task", ""), most)
         if given.get("failure", "").isdecimal() and len(given.get("failure", "")) < 19:
-            return self._of_failure(int(given.get("failure", "")), most)
+            return failed_of(self.scope, int(given.get("failure", "")), most, self.now) or Selection([])
         if given.get("all") or given.getlist("uuid"):
             return of_list(self.scope, given, self.named_broker, self.named_vhost, again.STATES, most, self.now)
         return Selection([])
-
-    def _of_failure(self, key: int, most: int) -> Selection:
-        """The tasks of a group of failures that are failed still."""
-        found = worker_queries.failure(self.scope, key, self.now - timedelta(days=1))
-        if found is None:
-            return Selection([])
-        tasks = worker_queries.tasks_of_failure(self.scope, found, most + 1)
-        failed = [task for task in tasks if task.state == "FAILURE"]
-        place = " ".join(part for part in (found.group.exception, f"at {found.group.place}" if found.group.place else "") if part)
-        return Selection(failed[:most], len(tasks) > most, f"failures: {place}")
 
     @cached_property
     def named_broker(self) -> Broker | None:

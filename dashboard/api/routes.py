@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ninja import NinjaAPI
 
+from dashboard.again import api as again
 from dashboard.api import errors
 from dashboard.api.auth import Session, Token
 from dashboard.audit import api as audit
@@ -40,6 +41,6 @@ api = NinjaAPI(
 )
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
-    findings, send, revoke, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api, statistics)  # fmt: skip
+    findings, send, revoke, again, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api, statistics)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

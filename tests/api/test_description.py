@@ -51,7 +51,8 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
     count_failures(world.now)
     save_counted(world.broker.pk, "/", {Key(period(world.now.timestamp(), MINUTE), "mail.send", "mail"): nothing()})
     store.audit(None, "log in", store.FAILED, world.now, user_name="eve")
-    single = OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
+    batch = store.begin_run_again(world.user, "prod", "/", "", 1.0, [(None, "a", "new", "mail.send")], world.now)
+    single = {"id": batch.pk} if path.endswith("/run-again") else OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
     status, answer = call(path.removeprefix("/api/v1/"), **QUERIES.get(path, single))
     assert status == 200, answer
     described = SCHEMA["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]

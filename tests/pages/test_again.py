@@ -7,39 +7,21 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 
-from brokers.addresses import BrokerAddress
-from brokers.models import Broker, Queue, VirtualHost
+from brokers.models import Broker
 from dashboard import queries, store
 from dashboard.again import action as again
 from dashboard.again import runner
 from dashboard.again.message import seen_message
 from dashboard.models import AuditEvent, RunAgain, RunAgainBatch, User
+from tests.pages.failed_tasks import broker as broker
+from tests.pages.failed_tasks import seen
 from tests.people import person as a_person
-from workers.models import EventSource, FailedTask, FailureGroup, Task
+from workers.models import FailedTask, FailureGroup, Task
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def broker(now: datetime, settings: LazySettings) -> Broker:
-    """Nobody listens at the broker's address."""
-    settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
-    settings.CONTROL = frozenset({"prod"})
-    made = Broker.objects.create(name="prod", state=Broker.UP, since=now, polled_at=now, poll_seconds=60)
-    VirtualHost.objects.create(broker=made, name="/", first_seen_at=now)
-    Queue.objects.create(broker=made, vhost="/", name="mail", first_seen_at=now, changed_at=now)
-    EventSource.objects.create(broker=made, vhost="/", state=EventSource.RECEIVING, since=now, received_at=now)
-    return made
-
-
-def seen(broker: Broker, uuid: str, state: str = "FAILURE", **known: Any) -> Task:
-    at = timezone.now()
-    facts = {"name": "shop.pay", "queue": "mail", "args": "(1, 'a')", "kwargs": "{'x': None}", **known}
-    return Task.objects.create(broker=broker, vhost="/", uuid=uuid, state=state, first_seen_at=at, changed_at=at, **facts)
 
 
 def begun(*tasks: Task, state: str = RunAgainBatch.RUNNING, ago: float = 0) -> RunAgainBatch:

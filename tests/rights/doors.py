@@ -183,6 +183,8 @@ CALLS: dict[str, Door] = {
     "POST /api/v1/messages/peek": does("peek", width="queue", given={**_PLACE, "queue": "{queue}"}, answers=(503,)),
     "POST /api/v1/routing/explain": sees("vhost", posts=True, given={**_PLACE, "exchange": "", "routing_key": "{queue}"}),
     "POST /api/v1/routing/explain-task": sees("vhost", posts=True, given={**_PLACE, "task": "shop.pay"}),
+    "GET /api/v1/tasks/run-again": sees("nothing", given={"id": 10**9}, answers=(404,)),
+    "POST /api/v1/tasks/run-again": does("send", width="vhost", given={**_PLACE, "uuids": ["{task}"]}, answers=(409,)),
     "POST /api/v1/tasks/revoke": does("revoke", width="queue", given={**_PLACE, "uuids": ["{task}"]}, answers=(409,)),
     "POST /api/v1/tasks/send": does(
         "send", width="vhost", given={**_PLACE, "task": "shop.pay", "args": [], "kwargs": {}, "options": {"queue": "{queue}"}}, answers=(503,)
