@@ -13,10 +13,10 @@ import re
 import secrets
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
 import environ
@@ -25,11 +25,12 @@ from django.core.exceptions import ImproperlyConfigured
 from brokers.addresses import BrokerAddress, variable_suffix
 from brokers.database import url as url_of_database
 from dashboard import proxies
-from workers.celery_names import CeleryNames, InvalidNames
+from workers.celery_names import CeleryNames
 from workers.celery_names import parse as parse_celery_names
 from workers.redaction import DEFAULTS, InvalidPattern, Redaction
 from workers.redaction import parse as parse_redaction
 
+T = TypeVar("T")
 _IMPORT_PATH = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -131,17 +132,22 @@ def public_url(variables: Mapping[str, str], name: str) -> str:
 
 def celery_names(variables: Mapping[str, str], brokers: tuple[BrokerAddress, ...]) -> dict[str, dict[str, CeleryNames]]:
     """{broker: {virtual host: the names of Celery's exchanges}} of HARELINE_CELERY_<NAME>; HARELINE_CELERY_APP is another setting."""
+    return by_broker({name: text for name, text in variables.items() if name != "HARELINE_CELERY_APP"}, "HARELINE_CELERY_", brokers, parse_celery_names)
+
+
+def by_broker(variables: Mapping[str, str], prefix: str, brokers: tuple[BrokerAddress, ...], parse: Callable[[str], T]) -> dict[str, T]:
+    """The values of `<prefix><NAME>` by broker."""
     suffixes = {variable_suffix(broker.name): broker.name for broker in brokers}
     found = {}
     for variable, text in variables.items():
-        suffix = variable.removeprefix("HARELINE_CELERY_")
-        if suffix == variable or suffix == "APP":
+        suffix = variable.removeprefix(prefix)
+        if suffix == variable:
             continue
         if suffix not in suffixes:
             raise ImproperlyConfigured(f"{variable}: {suffix} is not a broker of HARELINE_BROKERS ({', '.join(sorted(suffixes)) or 'none'})")
         try:
-            found[suffixes[suffix]] = parse_celery_names(text)
-        except InvalidNames as error:
+            found[suffixes[suffix]] = parse(text)
+        except ValueError as error:  # InvalidNames, InvalidResults
             raise ImproperlyConfigured(f"{variable}: {error}") from None
     return found
 

@@ -18,6 +18,7 @@ from dashboard import environment
 from dashboard.logs import logging_configuration
 from dashboard.people import environment as sign_in
 from dashboard.people import providers
+from workers.results.addresses import parse as parse_results
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = str(tomllib.loads((BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
@@ -56,6 +57,7 @@ INSPECT = environment.broker_names(ENVIRONMENT, "HARELINE_INSPECT", "*", BROKERS
 CONTROL = environment.broker_names(ENVIRONMENT, "HARELINE_CONTROL", "", BROKERS)
 CELERY_APP = environment.import_path(ENVIRONMENT, "HARELINE_CELERY_APP")
 CELERY_NAMES = environment.celery_names(ENVIRONMENT, BROKERS)
+RESULTS = environment.by_broker(ENVIRONMENT, "HARELINE_RESULTS_", BROKERS, parse_results)
 CONSUMER_TIMEOUTS = environment.consumer_timeouts(ENVIRONMENT, BROKERS)
 POLL_SECONDS = _number("HARELINE_POLL_SECONDS", "5", 0.2, 3600)
 REDACTION = environment.redaction(ENVIRONMENT, "HARELINE_REDACT")

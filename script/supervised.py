@@ -61,6 +61,7 @@ DEMO = (
 
 
 FIRST = "HARELINE_FIRST_PASSWORD"
+OF_RESULTS = re.compile(r"HARELINE_RESULTS_\w+", re.ASCII)  # only the receiver reads result backends
 OF_LOGIN = re.compile(r"HARELINE_(?:(?:ADMIN_PASSWORD|API_TOKEN)(?:_FILE)?|OIDC_\w+)", re.ASCII)
 """What only `manage.py prepare` and the web processes need: the former puts password and token into the database, at the latter people log in."""
 OF_THE_DEMO = re.compile(r"HARELINE_(DATA_DIR|SUPERVISOR|DEMO_.+)")
@@ -142,7 +143,9 @@ def withheld(program: Program, variables: Collection[str]) -> list[str]:
     if program.stage == "announcement":
         return []
     if program.stage == "hareline":
-        kept_from_it = () if program.name.partition("-")[0] == "web" else tuple(name for name in variables if OF_LOGIN.fullmatch(name))
+        kind = program.name.partition("-")[0]
+        unneeded = [pattern for pattern, user in ((OF_LOGIN, "web"), (OF_RESULTS, "receiver")) if kind != user]
+        kept_from_it = tuple(name for name in variables if any(pattern.fullmatch(name) for pattern in unneeded))
     else:
         kept_from_it = tuple(name for name in variables if re.fullmatch(r"HARELINE_\w+", name, re.ASCII) and not OF_THE_DEMO.fullmatch(name))
     return sorted({*kept_from_it, FIRST})

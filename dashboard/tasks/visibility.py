@@ -24,12 +24,19 @@ def limits(brokers: Sequence[Broker], sources: Sequence[EventSource], silent: Se
     found = [_not_received(source) for source in sources if source.state != EventSource.RECEIVING]
     known = {source.broker_id for source in sources if source.state != EventSource.RECEIVING or events_arrive(source, now)}
     found += [_standing_still(broker, sources, now) for broker in brokers if broker.polled_at and broker.pk not in known and levels.unavailable(broker, now)]
+    found += [_results_not_read(source) for source in sources if source.results_state == EventSource.UNREACHABLE]
     if silent:
         nodes = formatting.count(len(silent), "worker node")
         verb = "sends" if len(silent) == 1 else "send"
         names = formatting.listed(silent)
         found.append(Step("notice", f"{nodes} {verb} no task events: {names}", f"What they run is missing here. {EVENTS_ON}"))
     return found
+
+
+def _results_not_read(source: EventSource) -> Step:
+    """What was read before stays; tasks without an end stay so meanwhile."""
+    text = f"{source.results_reason[:1].upper()}{source.results_reason[1:]}. How tasks ended whose events were lost stays unknown until it answers."
+    return Step("unknown", f"The result backend of {source.broker.name}, virtual host {source.vhost}, is not read", text)
 
 
 def _standing_still(broker: Broker, sources: Sequence[EventSource], now: datetime) -> Step:

@@ -21,7 +21,7 @@ class LostEventsItem(Schema):
     vhost: str
     worker: str
     counted: int | None = Field(description="By its own count of started tasks; null where that can't be compared with its events")
-    mended: int = Field(description="Tasks whose state its own lists put right, since an event was lost")
+    mended: int = Field(description="Tasks whose state its own lists, or the result backend, put right, since an event was lost")
     since: Moment
 
 

@@ -11,6 +11,7 @@ from django.core.exceptions import ImproperlyConfigured
 from brokers.addresses import parse_brokers
 from dashboard import environment
 from tests.certificates import self_signed
+from workers.results.addresses import parse
 
 NAME = "HARELINE_CELERY_APP"
 
@@ -66,6 +67,15 @@ def test_names_of_celerys_exchanges_are_read_by_broker() -> None:
 def test_a_name_that_can_not_be_used_stops_the_start_with_its_variable(variable: str, text: str) -> None:
     with pytest.raises(ImproperlyConfigured, match=variable):
         environment.celery_names({variable: text}, BROKERS)
+
+
+def test_result_backends_are_read_by_broker_and_a_wrong_one_stops_the_start_without_its_password() -> None:
+    found = environment.by_broker({"HARELINE_RESULTS_PROD": "/=redis://h|*=file:///r"}, "HARELINE_RESULTS_", BROKERS, parse)
+    assert {vhost: address.kind for vhost, address in found["prod"].items()} == {"/": "redis", "*": "file"}
+    for variable, text in (("HARELINE_RESULTS_PRD", "/=redis://:sesame@h"), ("HARELINE_RESULTS_PROD", "/=mongodb://:sesame@h")):
+        with pytest.raises(ImproperlyConfigured, match=variable) as refused:
+            environment.by_broker({variable: text}, "HARELINE_RESULTS_", BROKERS, parse)
+        assert "sesame" not in str(refused.value)
 
 
 FERNET = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="

@@ -11,6 +11,7 @@ from brokers.models import Broker
 class EventSource(models.Model):
     """A virtual host whose Celery events we receive, or can't."""
 
+    READING = "reading"
     RECEIVING, INSPECTING, REFUSED, UNREACHABLE, OFF, UNKNOWN = "receiving", "inspecting", "refused", "unreachable", "off", "unknown"
 
     id = models.BigAutoField(primary_key=True)
@@ -23,6 +24,8 @@ class EventSource(models.Model):
     inspect_state = models.CharField(max_length=16, default=UNKNOWN)  # inspecting, refused, unreachable, off, unknown
     inspect_reason = models.TextField(default="")
     inspect_grant = models.TextField(default="")
+    results_state = models.CharField(max_length=16, default="off", db_default="off")  # of the result backend: reading, unreachable, off (none is configured)
+    results_reason = models.TextField(default="", db_default="")
     names = models.JSONField(default=dict)  # of Celery's exchanges there, as `workers.celery_names.CeleryNames`
     hint = models.TextField(default="")  # exchanges that look like Celery's and are not watched, in a sentence
     since = models.DateTimeField(null=True)

@@ -43,6 +43,7 @@ from workers.queries.tasks import (
     tasks_by_ids,
     tasks_by_uuid,
 )
+from workers.queries.unended_tasks import unended_tasks
 from workers.queries.visible_workers import workers_in
 from workers.queries.worker_news import revisions, workers_fingerprint
 from workers.queries.workers import (
@@ -140,6 +141,7 @@ __all__ = [
     "tasks_by_ids",
     "tasks_by_uuid",
     "tasks_of_failure",
+    "unended_tasks",
     "worker",
     "worker_by_id",
     "worker_counts",

@@ -32,6 +32,7 @@ from workers.receiving.definition_watches import DefinitionWatches
 from workers.receiving.place import Place
 from workers.receiving.place_finder import PlaceFinder
 from workers.receiving.vhost_watch import VhostWatch
+from workers.results.addresses import EVERY_VHOST, ResultsAddress
 
 log = structlog.get_logger(__name__)
 
@@ -59,6 +60,7 @@ class BrokerWatch:
         ca_file: str | None = None,
         names: Mapping[str, CeleryNames] | None = None,
         share: Share | None = None,
+        results: Mapping[str, ResultsAddress] | None = None,
     ) -> None:
         self.address, self.broker_id, self.holder = address, broker_id, holder
         self.standing_by = False
@@ -66,7 +68,7 @@ class BrokerWatch:
         self._installation, self._allowed, self._ca_file = installation, allowed, ca_file
         self._finder = PlaceFinder(broker_id, address.name, names or {})
         self._stopped, self._due = threading.Event(), threading.Event()
-        self._share = share
+        self._share, self._results = share, results or {}
         self._held: set[str] = set()  # leases, as of the last round
         self._waits = False  # for one that is another process's still
         self._watches: dict[Place, tuple[VhostWatch, threading.Thread]] = {}
@@ -219,7 +221,8 @@ class BrokerWatch:
             if leads:
                 store.note_names(self.broker_id, vhost, found.names, hint, now)
             may = (self._allowed.receives_events, self._allowed.inspects)
-            places.append(Place(self.address, self.broker_id, vhost, self._installation, *may, listeners, self._ca_file, found.names, nodes))
+            results = self._results.get(vhost) or self._results.get(EVERY_VHOST)
+            places.append(Place(self.address, self.broker_id, vhost, self._installation, *may, listeners, self._ca_file, found.names, nodes, results))
         return places
 
     def _why_unwatched(self) -> str:

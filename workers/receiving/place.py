@@ -9,6 +9,7 @@ from brokers.addresses import BrokerAddress
 from brokers.stats import Listener
 from workers.amqp_connection import Target
 from workers.celery_names import DEFAULT, CeleryNames
+from workers.results.addresses import ResultsAddress
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -24,6 +25,7 @@ class Place(msgspec.Struct, frozen=True):
     ca_file: str | None = None
     names: CeleryNames = DEFAULT
     nodes: int = 1  # of the broker, those that are down included
+    results: ResultsAddress | None = None  # where HARELINE_RESULTS_<NAME> has the results of its tasks
 
     @property
     def queue(self) -> str:

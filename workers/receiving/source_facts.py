@@ -7,6 +7,7 @@ from workers.grants import events_grant, inspection_grant
 from workers.models import EventSource
 from workers.receiving.liveness import Subscription
 from workers.receiving.place import Place
+from workers.results.reader import ResultReader
 from workers.store import SourceFacts
 
 NOT_RECEIVED = "its events are not received: HARELINE_EVENTS does not name this broker"
@@ -14,7 +15,12 @@ NOT_INSPECTED = "workers are not inspected: HARELINE_INSPECT does not name this 
 
 
 def facts_of(
-    place: Place, subscription: Subscription, problem: WatchError | None, inspection: Subscription, inspection_problem: WatchError | None
+    place: Place,
+    subscription: Subscription,
+    problem: WatchError | None,
+    inspection: Subscription,
+    inspection_problem: WatchError | None,
+    results: ResultReader | None = None,
 ) -> SourceFacts:
     """`problem`, `inspection_problem`: what prevents each now."""
     user = place.targets()[0].user
@@ -27,6 +33,8 @@ def facts_of(
         inspect_state=_state(place.inspects, inspection, inspection_problem, EventSource.INSPECTING),
         inspect_reason=inspection.reason,
         inspect_grant=inspection_grant(user, place.vhost, place.names) if _lacks_rights(inspection_problem) else "",
+        results_state=EventSource.OFF if results is None else EventSource.UNREACHABLE if results.problem else EventSource.READING,
+        results_reason="" if results is None else results.problem or results.unreadable,
     )
 
 

@@ -163,10 +163,10 @@ class TaskBuffer:
             if assess(record, evidence):
                 self.records[uuid] = self.changed[uuid] = record
                 if record.state in OPEN and record.state != before:
-                    self._note_mended(evidence.hostname)
+                    self.note_mended(evidence.hostname)
 
-    def _note_mended(self, hostname: str) -> None:
-        """The worker lists a task in a state of which no event was received."""
+    def note_mended(self, hostname: str) -> None:
+        """The worker lists one of its tasks in a state of which no event was received, or the result backend has its end."""
         measured = self.measured.get(hostname)
         if measured is not None:
             measured.reconciliation.mended += 1

@@ -32,6 +32,7 @@ from workers.receiving.task_fields import (
 )
 from workers.receiving.task_order import FAILED, RANKS, RECEIVED, REJECTED, RETRIED, REVOKED, SENT, STARTED, STATES, SUCCEEDED, UNKNOWN, Course, Moment
 from workers.receiving.wrapped_exceptions import WRAPPERS, unwrapped
+from workers.state_sources import BACKEND
 from workers.task_queue import TaskQueue
 
 FIRST_MOMENTS, LAST_MOMENTS = 10, 40
@@ -107,6 +108,8 @@ def merge(record: TaskRecord | None, event: Event, received_at: float, ahead: fl
 def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0.0) -> bool:
     """Adds the event. False if it was there before."""
     rank, timestamp = RANKS[event.type], event.timestamp
+    if rank >= REJECTED and record.source is not None and record.source[0] == BACKEND:
+        record.moments[:] = [moment for moment in record.moments if not _is_read(moment)]  # the event itself takes its place
     if event.exception is not None and event.exception.startswith(WRAPPERS):
         event = msgspec.structs.replace(event, exception=unwrapped(event.exception, event.traceback))
     if timestamp is not None and 0 < timestamp < task_order.LATEST_TIMESTAMP:
@@ -162,6 +165,17 @@ def apply(record: TaskRecord, event: Event, received_at: float, ahead: float = 0
     if rank < RETRIED and detail and before is not None and record.name != before:  # the first name of all came late
         name_others(moments, moment, before)
     return True
+
+
+def add_read_end(record: TaskRecord, end: Moment, source: tuple[str, float]) -> None:
+    """Adds an end of which no event came, after all that is known. `end` has no clock and no timestamp of the worker."""
+    record.moments.append(end)
+    _conclude(record, end)
+    record.source = source
+
+
+def _is_read(moment: Moment) -> bool:
+    return moment.rank >= REJECTED and moment.timestamp is None and moment.clock is None and moment.pid is None
 
 
 def _place(moments: list[Moment], event: Event, rank: int, timestamp: float | None, at: float) -> bool | None:
@@ -233,4 +247,4 @@ def _conclude(record: TaskRecord, newest: Moment) -> None:
     if rank != SENT and deciding.worker != record.worker:
         record.worker, record.details_changed, record.limit = deciding.worker, True, None
     if record.state != UNKNOWN or deciding is newest or rank >= REJECTED:  # it stays UNKNOWN until something later is received, or its end
-        record.state, record.last_seen_state, record.unknown_reason, record.source = STATES[rank], None, "", None
+        record.state, record.last_seen_state, record.unknown_reason, record.source = STATES[rank], None, "", record.source if _is_read(deciding) else None

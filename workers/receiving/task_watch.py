@@ -20,6 +20,7 @@ from workers.receiving.custom_events import CustomEvents, Stored
 from workers.receiving.events import Event
 from workers.receiving.orphan_finder import NoteFault, OrphanFinder, Query
 from workers.receiving.queue_watch import QueueWatch
+from workers.receiving.read_ends import ReadEnds
 from workers.receiving.revocations import Revocations
 from workers.receiving.task_buffer import Measured, TaskBuffer
 from workers.receiving.task_state import TaskRecord
@@ -44,6 +45,7 @@ class TaskWatch:
         self._orphans = OrphanFinder(broker_id, vhost, self._buffer, query)
         self._revocations = Revocations(self._buffer)
         self._custom = CustomEvents(self._buffer)
+        self.read_ends = ReadEnds(self._buffer)
 
     def add_events(self, events: Iterable[Event], now: datetime) -> int:
         """Returns how many events were refused because they name no task."""
@@ -84,6 +86,7 @@ class TaskWatch:
         self._custom.prepare(lambda uuids: self._load(uuids, note_fault), partial(queries.load_custom_events, self._broker_id, self._vhost))
         self._take_measurements(workers, note_fault)
         self._orphans.assess(workers, receiving, note_fault)
+        self.read_ends.apply(lambda uuids: self._load(uuids, note_fault))
         self._revocations.apply(workers, lambda uuids: self._load(uuids, note_fault))
         self._place(workers, note_fault)
         return list(buffer.changed.values())

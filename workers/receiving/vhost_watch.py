@@ -29,11 +29,13 @@ from workers.receiving.liveness import NOTHING_VISIBLE, Disturbance, Reading, Su
 from workers.receiving.place import Place
 from workers.receiving.receiver import EventFeed
 from workers.receiving.redacted_events import redact
+from workers.receiving.result_reading import reader_of
 from workers.receiving.source_facts import NOT_INSPECTED, NOT_RECEIVED, facts_of
 from workers.receiving.task_buffer import HEARTBEATS
 from workers.receiving.task_watch import TaskWatch
 from workers.receiving.worker_registry import WorkerRegistry, expected
 from workers.receiving.worker_state import FIELDS, remembered
+from workers.results.reader import taken
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +72,7 @@ class VhostWatch:
         self._writer = store.Writer(0, "")
         self._registry = WorkerRegistry()
         self._tasks = TaskWatch(place.broker_id, place.vhost, self._inspector.query_tasks if place.inspects else None)
+        self._results = reader_of(place, self._redaction)
         self._facts: store.SourceFacts | None = None
         self._look = BrokerLook(place.broker_id, place.vhost, place.names)
         self.failure = ""  # what ended `run`, if it was no stop
@@ -79,6 +82,8 @@ class VhostWatch:
         """From any thread."""
         self._stopped.set()
         self._inspector.stop()
+        if self._results is not None:
+            self._results.stop()
 
     def run(self) -> None:
         """Returns once stopped, with everything stored and acknowledged that had arrived. Or once another watch has taken the virtual host over:
@@ -88,6 +93,8 @@ class VhostWatch:
             self._load()
             if self.place.inspects:
                 inspection.start()
+            if self._results is not None:
+                self._results.start()
             while not self._stopped.is_set():
                 if self.place.inspects and not inspection.is_alive():
                     raise RuntimeError("the thread that inspects workers has ended")
@@ -97,11 +104,13 @@ class VhostWatch:
             self.superseded = True
             log.warning("superseded", broker=self.place.address.name, vhost=self.place.vhost, events_left_to_successor=self._batch.events)
         finally:
-            self._inspector.stop()
+            self.stop()
             self._feed.close()
             connection.close()
             if inspection.is_alive():
                 inspection.join(INSPECTOR_END_SECONDS)
+            if self._results is not None:
+                self._results.join(INSPECTOR_END_SECONDS)
 
     def _load(self) -> None:
         place, now = self.place, datetime.now(UTC)
@@ -233,8 +242,10 @@ class VhostWatch:
         while registry.newly_online:
             inspector.inspect_soon(registry.newly_online.pop())
         inspector.expect(expected(registry.workers.values(), now, visible), all_known=visible.controlled is not None)
-        facts = facts_of(self.place, self._subscription, self._problem, self._inspection(), inspector.error if self.place.inspects else None)
+        facts = facts_of(self.place, self._subscription, self._problem, self._inspection(), inspector.error if self.place.inspects else None, self._results)
         batch.facts = facts if facts != self._facts else None
+        if self._results is not None:
+            self._tasks.read_ends.note(taken(self._results.outcomes))
         batch.tasks = self._tasks.prepare(registry.workers, not self._subscription.reason, self._note_fault)
         batch.statistics, batch.custom_events = self._tasks.statistics(), self._tasks.custom_events()
         batch.workers, batch.forgotten = registry.take_changes(), list(registry.forgotten)

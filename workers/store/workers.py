@@ -47,6 +47,8 @@ class SourceFacts(msgspec.Struct, frozen=True):
     inspect_state: str = EventSource.UNKNOWN
     inspect_reason: str = ""
     inspect_grant: str = ""
+    results_state: str = EventSource.OFF
+    results_reason: str = ""
 
 
 class Batch(msgspec.Struct):

@@ -62,6 +62,7 @@ class Command(BaseCommand):
                 settings.CA_FILE,
                 settings.CELERY_NAMES.get(address.name),
                 share,
+                settings.RESULTS.get(address.name),
             )
             for address in settings.BROKERS
         ]

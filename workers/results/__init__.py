@@ -1,0 +1,1 @@
+"""Result backends: how tasks ended, read and never written."""

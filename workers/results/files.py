@@ -1,0 +1,36 @@
+"""Results that Celery's file-system backend wrote (`file:///folder`): one file a task. Only read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from workers.redaction import Redaction
+from workers.results.errors import ResultsError
+from workers.results.outcomes import LARGEST_BYTES, Found, from_json
+
+PREFIX = "celery-task-meta-"
+
+
+class FileResults:
+    def __init__(self, folder: str, redaction: Redaction) -> None:
+        self._folder, self._redaction = Path(folder), redaction
+
+    def read(self, uuids: Sequence[str]) -> dict[str, Found]:
+        """What is there of each task. Raises ResultsError."""
+        if not self._folder.is_dir():
+            raise ResultsError("the folder of results does not exist or may not be read")
+        return {uuid: self._one(uuid) for uuid in uuids}
+
+    def _one(self, uuid: str) -> Found:
+        if "/" in uuid or "\x00" in uuid:  # ids are written by others
+            return None
+        try:
+            with (self._folder / f"{PREFIX}{uuid}").open("rb") as file:
+                return from_json(uuid, file.read(LARGEST_BYTES), self._redaction)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise ResultsError(f"a file of results can’t be read ({error.strerror or type(error).__name__})") from error
+
+    def close(self) -> None: ...
