@@ -129,6 +129,36 @@ def tier_for(since: datetime, until: datetime, now: datetime) -> int:
     return next((tier for tier in TIERS if tier >= least and age <= KEPT_SECONDS[tier] - tier), DAY)
 
 
+class Span(NamedTuple):
+    """All periods of `seconds` that begin from `first` on and before `end`; None: all later ones too."""
+
+    seconds: int
+    first: int
+    end: int | None
+
+
+def spans(since: float, until: float, seconds: int, now: float) -> list[Span]:
+    """The fewest periods of `seconds` and longer that make up a range: one that reaches until now has no end.
+
+    >>> [(span.seconds, span.first // HOUR) for span in spans(22 * HOUR, 100 * HOUR, HOUR, 99.5 * HOUR)]
+    [(3600, 22), (86400, 24)]
+    """
+    end = None if until > now - seconds else -(-int(until) // seconds) * seconds
+    return _spans(period(since, seconds), end, seconds, now)
+
+
+def _spans(first: int, end: int | None, seconds: int, now: float) -> list[Span]:
+    longer = next((tier for tier in TIERS if tier > seconds), None)
+    if longer is None:
+        return [Span(seconds, first, end)]
+    whole_from, whole_to = -(-first // longer) * longer, None if end is None else period(end, longer)
+    if whole_from >= (now if whole_to is None else whole_to):
+        return [Span(seconds, first, end)]
+    before = [Span(seconds, first, whole_from)] if first < whole_from else []
+    after = [Span(seconds, whole_to, end)] if whole_to is not None and end is not None and whole_to < end else []
+    return before + _spans(whole_from, whole_to, longer, now) + after
+
+
 def limited(key: Key, known: set[tuple[str, str]], most: int = MOST_PAIRS, most_of_others: int = MOST_OF_OTHERS) -> Key:
     """The key, or that of other names once `known`, the pairs of that day, are too many. Adds what is new to them."""
     for name, queue, limit in ((key.name, key.queue, most), (OTHERS, key.queue, most + most_of_others)):

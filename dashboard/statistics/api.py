@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -15,12 +14,13 @@ from brokers import queries as broker_queries
 from dashboard.api.errors import ERRORS, invalid
 from dashboard.api.parameters import Moment, MomentOrAgo, Name, OfBroker, Paged, check_broker, one_page, refuse_unknown, scope
 from dashboard.statistics.differences import differences
-from dashboard.statistics.figures import SORTS, Row, in_order, rows_of
+from dashboard.statistics.figures import SORTS, Row
+from dashboard.statistics.listing import Listing
 from dashboard.statistics.ranges import LONGEST, TimeRange, range_of
 from dashboard.statistics.sources import source_of
 from workers import queries
 from workers.queries import StatisticsQuestion
-from workers.task_statistics import Counted, merged
+from workers.task_statistics import merged
 
 router = Router(tags=["task statistics"])
 
@@ -110,15 +110,20 @@ def task_statistics(request: HttpRequest, query: Query[StatisticsQuery]) -> dict
     if query.sort.removeprefix("-") not in SORTS:
         raise invalid("sort", f"unknown sort {query.sort!r}; allowed, each also with a leading -: {', '.join(SORTS)}")
     now, shown = timezone.now(), _range(query)
-    is_narrowed = query.name is not None or query.queue is not None
-    periods = queries.counted_periods(scope(request), _question(query, shown)) if is_narrowed else None
-    rows = in_order(rows_of(_parts(request, query, shown), query.by, shown, now.timestamp(), periods), query.sort)
+    listing = Listing(scope(request), _question(query, shown), shown, query.by, query.sort, now)
     brokers = list(broker_queries.brokers(scope(request)))
     names, chosen = {broker.pk: broker.name for broker in brokers}, next((broker for broker in brokers if broker.name == query.broker), None)
     source = source_of(scope(request), brokers, chosen, query.vhost, now)
-    items = [_item(row, query.by, names) for row in one_page(rows, query)]
+    items = [_item(row, query.by, names) for row in listing.whole(one_page(listing.every, query))]
     range_facts = {"from": shown.since, "to": shown.until, "period_seconds": shown.seconds}
-    return {**range_facts, "received_at": source.received_at, "lost_events": source.lost, "counted_since": source.since, "total": len(rows), "items": items}
+    return {
+        **range_facts,
+        "received_at": source.received_at,
+        "lost_events": source.lost,
+        "counted_since": source.since,
+        "total": len(listing.every),
+        "items": items,
+    }
 
 
 @router.get("/task-statistics/compare", response={200: Compared, **ERRORS}, operation_id="compare_task_statistics")
@@ -133,7 +138,7 @@ def compare(request: HttpRequest, query: Query[CompareQuery]) -> dict[str, Any]:
         before, after = range_of(shown.since, query.at, now), range_of(query.at, shown.until, now)
     else:
         before, after = shown.earlier(timedelta(seconds=query.earlier_seconds or shown.length.total_seconds()), now), shown
-    earlier, later = (_whole(_parts(request, query, one)) for one in (before, after))
+    earlier, later = (merged(part.counted for part in queries.statistics_totals(scope(request), _question(query, one))) for one in (before, after))
     counted_since = queries.counted_since(scope(request), query.broker, query.vhost)
     found = [
         DifferenceItem(what=one.what, before=one.before, after=one.after, change=one.change, noticeable=one.is_noticeable)
@@ -152,16 +157,8 @@ def _range(query: StatisticsOf) -> TimeRange:
     return range_of(max(since, until - LONGEST), until, now)
 
 
-def _parts(request: HttpRequest, query: StatisticsOf, shown: TimeRange) -> list[queries.Part]:
-    return queries.task_statistics(scope(request), _question(query, shown))
-
-
 def _question(query: StatisticsOf, shown: TimeRange) -> StatisticsQuestion:
     return StatisticsQuestion(shown.since, shown.until, shown.seconds, query.broker, query.vhost, query.name, query.queue)
-
-
-def _whole(parts: Iterable[queries.Part]) -> Counted:
-    return merged(part.counted for part in parts)
 
 
 def _item(row: Row, by: str, names: dict[int, str]) -> dict[str, Any]:

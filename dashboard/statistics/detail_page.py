@@ -55,14 +55,12 @@ class StatisticsOfOne:
         self._seen_in: dict[TimeRange, set[int]] = {}
         self.against = str(query.get("against") or "before")
 
-    def _parts(self, shown: TimeRange, narrowed: bool = True) -> list[queries.Part]:
-        name, queue = (self.name, self.queue) if narrowed else (None, None)
-        question = StatisticsQuestion(shown.since, shown.until, shown.seconds, self.broker.pk, self.vhost, name, queue)
-        return queries.task_statistics(self.scope, question)
+    def _question(self, shown: TimeRange) -> StatisticsQuestion:
+        return StatisticsQuestion(shown.since, shown.until, shown.seconds, self.broker.pk, self.vhost, self.name, self.queue)
 
     @cached_property
     def parts(self) -> list[queries.Part]:
-        return self._parts(self.range)
+        return queries.task_statistics(self.scope, self._question(self.range))
 
     @property
     def title(self) -> str:
@@ -75,7 +73,7 @@ class StatisticsOfOne:
     def row(self) -> Row | None:
         """None where nothing was counted in the range."""
         group = "both" if self.name is not None and self.queue is not None else "name" if self.name is not None else "queue"
-        return next(iter(rows_of(self.parts, group, self.range, self.now.timestamp())), None)
+        return next(iter(rows_of(self.parts, group)), None)
 
     @property
     def figures(self) -> list[tuple[str, str, str]]:
@@ -173,7 +171,7 @@ class StatisticsOfOne:
         return found
 
     def _whole(self, shown: TimeRange) -> Counted:
-        return merged(part.counted for part in (self.parts if shown is self.range else self._parts(shown)))
+        return merged(part.counted for part in (self.parts if shown is self.range else queries.statistics_totals(self.scope, self._question(shown))))
 
     @property
     def against_links(self) -> Links:

@@ -18,7 +18,7 @@ def table(page: StatisticsPage) -> str:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(["broker", "vhost", "name", "queue", "from", "to", *_KINDS, *_TIMES])
-    for row in page.every_row:
+    for row in page.listing.with_durations(page.every_row):
         named = (
             page.names.get(row.broker_id, ""), row.vhost, "" if page.group == "queue" else row.name_text, "" if page.group == "name" else row.queue_text,
             page.range.since, page.range.until,

@@ -28,7 +28,11 @@ class Row(msgspec.Struct, frozen=True):
     counted: Counted
     runtimes: tuple[float | None, ...]
     waits: tuple[float | None, ...]
-    ended: tuple[float | None, ...]  # a second, in each period; None: no event of any task came
+    ended: tuple[float | None, ...] = ()  # a second, in each period; None: no event of any task came
+
+    @property
+    def place(self) -> Place:
+        return self.broker_id, self.vhost, self.name, self.queue
 
     @property
     def is_others(self) -> bool:
@@ -80,26 +84,38 @@ SORTS: dict[str, Callable[[Row], float | str | None]] = {
     "wait_p50": lambda row: row.waits[0],
     "wait_p95": lambda row: row.waits[1],
 }
+BY_DURATION = frozenset(("p50", "p95", "p99", "longest", "wait_p50", "wait_p95"))
 TOPS = (("Busiest", "-ended"), ("Slowest", "-p95"), ("Most failing", "-failed"), ("Longest waiting", "-wait_p95"))
 
 
-def rows_of(parts: Iterable[Part], group: str, shown: TimeRange, now: float, counted_periods: Mapping[tuple[int, str], set[int]] | None = None) -> list[Row]:
-    """A row for each name, queue or both that has parts, in no order. `counted_periods`: where the parts are not of all tasks, when events of any came."""
+def rows_of(parts: Iterable[Part], group: str) -> list[Row]:
+    """A row for each name, queue or both that has parts, in no order and without courses."""
     found: dict[Place, Counted] = {}
-    ended: dict[Place, dict[int, int]] = {}
-    seen = {place: set(starts) for place, starts in (counted_periods or {}).items()}
     for part in parts:
-        place = (part.broker_id, part.vhost, "" if group == "queue" else part.name, "" if group == "name" else part.queue)
-        known = found.get(place)
-        if known is None:
-            known, ended[place] = found.setdefault(place, nothing()), {}
-        known.merge(part.counted)
-        ended[place][part.start] = ended[place].get(part.start, 0) + part.counted.ended
-        seen.setdefault(place[:2], set()).add(part.start)
-    starts = shown.starts
+        found.setdefault(_place(part.broker_id, part.vhost, part.name, part.queue, group), nothing()).merge(part.counted)
+    return [Row(*place, counted, percentiles(counted, "runtimes"), percentiles(counted, "waits")) for place, counted in found.items()]
+
+
+def _place(broker_id: int, vhost: str, name: str, queue: str, group: str) -> Place:
+    return broker_id, vhost, "" if group == "queue" else name, "" if group == "name" else queue
+
+
+def with_courses(
+    rows: Iterable[Row],
+    group: str,
+    courses: Iterable[tuple[int, str, str, str, int, int]],
+    periods: Mapping[tuple[int, str], set[int]],
+    shown: TimeRange,
+    now: float,
+) -> list[Row]:
+    """`courses` and `periods` as `workers.queries` returns them."""
+    ended: dict[Place, dict[int, int]] = {}
+    for broker_id, vhost, name, queue, start, count in courses:
+        counts = ended.setdefault(_place(broker_id, vhost, name, queue, group), {})
+        counts[start] = counts.get(start, 0) + count
     return [
-        Row(*place, counted, percentiles(counted, "runtimes"), percentiles(counted, "waits"), course(ended[place], seen[place[:2]], starts, shown.seconds, now))
-        for place, counted in found.items()
+        msgspec.structs.replace(row, ended=course(ended.get(row.place, {}), periods.get(row.place[:2], set()), shown.starts, shown.seconds, now))
+        for row in rows
     ]
 
 

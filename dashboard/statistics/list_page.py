@@ -14,10 +14,10 @@ from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.live import topics
-from dashboard.statistics.figures import GROUPS, SORTS, TOPS, Row, in_order, rows_of
+from dashboard.statistics.figures import GROUPS, SORTS, TOPS, Row
+from dashboard.statistics.listing import Listing
 from dashboard.statistics.ranges import RANGES, TimeRange, chosen
 from dashboard.statistics.sources import Source, source_of
-from workers import queries
 from workers.queries import StatisticsQuestion
 from workers.task_statistics import OTHERS
 
@@ -42,15 +42,21 @@ class StatisticsPage:
         self.range: TimeRange = chosen(self.address.kept.get("range", ""), self.since, self.until, now)
 
     @cached_property
-    def every_row(self) -> list[Row]:
+    def listing(self) -> Listing:
         shown = self.range
         question = StatisticsQuestion(shown.since, shown.until, shown.seconds, self.broker.pk if self.broker else None, self.vhost)
-        return in_order(rows_of(queries.task_statistics(self.scope, question), self.group, shown, self.now.timestamp()), self.sort)
+        return Listing(self.scope, question, shown, self.group, self.sort, self.now)
+
+    @property
+    def every_row(self) -> list[Row]:
+        """Without durations, unless they are sorted by one."""
+        return self.listing.every
 
     @property
     def rows(self) -> list[tuple[Row, str, str]]:
         """(row, its broker, the address of its own page) of the first."""
-        return [(row, self.names.get(row.broker_id, ""), self.detail_address(row)) for row in self.every_row[:MOST_ROWS]]
+        rows = self.listing.whole(self.every_row[:MOST_ROWS])
+        return [(row, self.names.get(row.broker_id, ""), self.detail_address(row)) for row in rows]
 
     @property
     def more(self) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 import msgspec
+from ddsketch.ddsketch import BaseDDSketch
 from ddsketch.mapping import LogarithmicMapping
+from ddsketch.store import DenseStore
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,6 +29,16 @@ def test_a_percentile_is_off_by_two_percent_at_most(seconds: list[float], percen
     found = sketch_of(seconds).percentile(percent)
     assert found is not None
     assert abs(found - exact) <= exact * RELATIVE_ERROR * 1.0001
+
+
+@given(st.lists(durations | st.just(0.0), min_size=1, max_size=60))
+def test_percentiles_are_those_of_the_library(seconds: list[float]) -> None:
+    sketch, store = sketch_of(seconds), DenseStore()
+    for bucket in sorted(sketch.buckets):
+        store.add(bucket, sketch.buckets[bucket])
+    library = BaseDDSketch(LogarithmicMapping(RELATIVE_ERROR), store, DenseStore(), sketch.zeros)
+    percents = (0, 1, 50, 95, 99, 100)
+    assert sketch.percentiles(percents) == [min(sketch.longest, library.get_quantile_value(percent / 100) or 0.0) for percent in percents]
 
 
 @given(st.lists(st.lists(durations, max_size=20), max_size=5))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import msgspec
 import pytest
@@ -21,7 +22,23 @@ from workers.receiving.task_buffer import TaskBuffer
 from workers.receiving.task_order import EVENTS, FAILED, STARTED, SUCCEEDED
 from workers.store.task_statistics import save_counted
 from workers.task_queue import TaskQueue
-from workers.task_statistics import DAY, HOUR, MINUTE, OTHERS, TIERS, Counted, Key, decoded_batch, encoded_batch, limited, merged, nothing, summed, tier_for
+from workers.task_statistics import (
+    DAY,
+    HOUR,
+    MINUTE,
+    OTHERS,
+    TIERS,
+    Counted,
+    Key,
+    decoded_batch,
+    encoded_batch,
+    limited,
+    merged,
+    nothing,
+    spans,
+    summed,
+    tier_for,
+)
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 START = NOON.timestamp()
@@ -134,6 +151,17 @@ def test_minutes_hours_and_days_have_the_same_sums(happened: list[tuple[int, str
             own, others = (merged(counted for key, counted in some if key.name == name) for some in (parts, named))
             assert (own.events, own.runtimes.buckets, own.runtimes.longest) == (others.events, others.runtimes.buckets, others.runtimes.longest)
     assert [(key, counted) for key, counted in decoded_batch(encoded_batch(named))] == named
+
+
+@given(st.integers(0, 900), st.integers(1, 900), st.sampled_from(TIERS), st.sampled_from((0, 1, 70, 2000)))
+def test_spans_have_each_moment_of_their_range_once_in_few_periods(first: int, length: int, seconds: int, ago: int) -> None:
+    since, until = first * seconds, (first + length) * seconds
+    now = until + ago * MINUTE
+    found = spans(since, until, seconds, now)
+    covered = sorted((start, start + span.seconds) for span in found for start in range(span.first, span.end or now + 1, span.seconds))
+    assert covered[0][0] == since and all(one[1] == other[0] for one, other in pairwise(covered))
+    assert covered[-1][1] > now - seconds if any(span.end is None for span in found) else covered[-1][1] == until
+    assert len(covered) <= 2 * 59 + 2 * 23 + length * seconds // DAY + 2
 
 
 def test_names_beyond_those_of_a_day_are_counted_together_by_queue_as_long_as_these_are_few() -> None:

@@ -31,7 +31,16 @@ from workers.queries.task_pages import TaskPage, tasks, tasks_after
 from workers.queries.task_parts import COUNTED
 from workers.queries.task_records import load_open_tasks, load_orphaned_tasks, load_tasks, load_tasks_received, load_tasks_sent, workers_with_open_tasks
 from workers.queries.task_stamps import stamped_tasks
-from workers.queries.task_statistics import Part, StatisticsQuestion, counted_periods, counted_since, task_statistics
+from workers.queries.task_statistics import (
+    Part,
+    StatisticsQuestion,
+    counted_periods,
+    counted_since,
+    ended_courses,
+    statistics_counts,
+    statistics_totals,
+    task_statistics,
+)
 from workers.queries.tasks import (
     Family,
     family,
@@ -91,6 +100,7 @@ __all__ = [
     "counts_by_state",
     "custom_events",
     "delayed_tasks",
+    "ended_courses",
     "event_source",
     "event_sources",
     "failure",
@@ -132,6 +142,8 @@ __all__ = [
     "silent_workers",
     "stamped_tasks",
     "state_counts",
+    "statistics_counts",
+    "statistics_totals",
     "task",
     "task_by_id",
     "task_names",
