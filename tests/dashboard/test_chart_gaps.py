@@ -1,14 +1,17 @@
-"""The note below a chart: which stretches were not recorded."""
+"""The note below a chart, which stretches were not recorded; and what draws charts."""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
 
 from dashboard.layout.charts import Chart, Line, chart, chosen_range
 from tests.brokers.facts import NOON
+
+ROOT = Path(__file__).parents[2]
 
 
 class Recorded(msgspec.Struct):
@@ -52,3 +55,9 @@ def test_a_chart_that_begins_with_its_first_record_shows_when_that_was(values: l
     recorded = Recorded([NOON - timedelta(minutes=2 * before) for before in range(5, -1, -1)], {"depth": values})
     assert shown_as(recorded, "1h").recorded_since == since
     assert shown_as(Recorded([NOON - timedelta(seconds=900), NOON], {"depth": [1, 2]}), "15m").recorded_since == ""
+
+
+def test_each_page_with_charts_has_the_script_that_draws_them() -> None:
+    templates = [path.read_text(encoding="utf-8") for path in (ROOT / "templates").rglob("*.html")]
+    drawn = [text for text in templates if "js/charts.js" in text]
+    assert drawn and all("vendor/uPlot.iife.min.js" in text for text in drawn)
