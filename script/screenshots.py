@@ -30,6 +30,13 @@ CHROMIUM_PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", 
 SIZES = {"desktop": {"width": 1440, "height": 900}, "phone": {"width": 390, "height": 844}}
 PATIENCE_MS = 120_000  # on a busy machine; a page takes well under a second on an idle one
 LISTS = {"queue": "queues/", "exchange": "exchanges/", "connection": "connections/", "worker": "workers/", "task": "tasks/"}
+OTHERS = {
+    "failures": "tasks/failures/",
+    "statistics": "tasks/statistics/",
+    "periodic": "tasks/periodic/",
+    "capacity": "workers/capacity/",
+    "matrix": "workers/matrix/",
+}
 FINDINGS = {"findings": "", "rules": "rules/", "rule": "rules/growing/", "targets": "targets/", "silences": "silences/"}
 # What is passed on is much less than what axe returns: each rule with an example of what it passed
 SERIOUS = """async options => (await axe.run(options)).violations.filter(rule => ["serious", "critical"].includes(rule.impact))
@@ -65,7 +72,10 @@ def addresses(context: BrowserContext, root: str) -> dict[str, str]:
     failed = context.request.get(f"{root}/api/v1/tasks?state=FAILURE").json()["items"]
     if failed:
         found["task-failed"] = f"tasks/{failed[0]['id']}/"
-    found |= {name: f"findings/{path}" for name, path in FINDINGS.items()}
+    failures = context.request.get(f"{root}/api/v1/failures").json()["items"]
+    if failures:
+        found["failure"] = f"tasks/failures/{failures[0]['id']}/"
+    found |= OTHERS | {name: f"findings/{path}" for name, path in FINDINGS.items()}
     opened = context.request.get(f"{root}/api/v1/findings").json()["items"]
     if opened:
         found["finding"] = f"findings/{opened[0]['id']}/"  # the worst comes first

@@ -79,7 +79,7 @@ class StatisticsPage:
     def headings(self) -> list[Heading]:
         first = dict(GROUPS)[self.group].replace("Names", "Name").replace("Queues", "Queue").replace("queues", "queue")
         columns = [self.address.heading(words, key, self.sort, "num", descending_first=True) for words, key in _COLUMNS]
-        return [self.address.heading(first, "name", self.sort), *columns, Heading(f"Ended a second, by {self.range.period}")]
+        return [self.address.heading(first, "name", self.sort), *columns, Heading("Ended /s")]
 
     @property
     def range_links(self) -> Links:
