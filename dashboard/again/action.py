@@ -50,7 +50,11 @@ class LeftOut(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        return f"{formatting.count(len(self.tasks), 'task')}: {self.why[:1].lower()}{self.why[1:]}" if len(self.tasks) > 1 else self.why
+        return (
+            f"{formatting.count(len(self.tasks), 'task')} left out, each for this reason: {self.why[:1].lower()}{self.why[1:]}"
+            if len(self.tasks) > 1
+            else self.why
+        )
 
 
 def may(user: User | AnonymousUser, broker: str, vhost: str) -> bool:
