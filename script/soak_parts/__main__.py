@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
-from script.soak_parts import cluster_soak, flood, many, moved, noise, notified, planted_demo, quiet_demo
+from script.soak_parts import cluster_soak, control_soak, flood, many, moved, noise, notified, planted_demo, quiet_demo
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -21,8 +21,18 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
-CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS = "cluster", "moved", "many", "flood", "noise", "demo", "plants", "notifications"
-ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS)
+CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL = (
+    "cluster",
+    "moved",
+    "many",
+    "flood",
+    "noise",
+    "demo",
+    "plants",
+    "notifications",
+    "control",
+)
+ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL)
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
@@ -38,6 +48,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
     parser.add_argument("--sqlite", action="store_true", help="many: on SQLite, as on one machine")
+    parser.add_argument("--celery", choices=control_soak.VERSIONS, help="of control; each of them by default")
     options = parser.parse_args(arguments)
     if options.kind not in (None, *ALONE, *KINDS):
         parser.error(f"there is no soak {options.kind}; there is {', '.join([*KINDS, *ALONE])}")
@@ -49,6 +60,8 @@ def main(arguments: list[str]) -> int:
             failed = max(failed, many.main(Path(directory) / "many", options.seconds, options.rate, options.seed, options.sqlite))
         if options.kind in (None, NOTIFICATIONS) and not options.only:
             failed = max(failed, notified.main(Path(directory) / "notifications", options.seconds, options.seed))
+        if options.kind in (None, CONTROL) and not options.only:
+            failed = max(failed, control_soak.main(Path(directory) / "control", options.celery))
         if options.kind in (None, FLOOD) and not options.only:
             failed = max(failed, flood.main(Path(directory), options.engine, options.seconds, options.rate if options.kind == FLOOD else None))
         if options.kind in (None, NOISE) and not options.only:
