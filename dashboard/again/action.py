@@ -13,6 +13,7 @@ import msgspec
 from django.contrib.auth.models import AnonymousUser
 
 from dashboard import queries, store
+from dashboard.again.looked_up import looked_up
 from dashboard.layout import changing, formatting, json_fields
 from dashboard.layout.changing import Change
 from dashboard.models import RunAgainBatch, User
@@ -40,6 +41,7 @@ class Ready(msgspec.Struct, frozen=True):
 
     task: Task
     order: Order
+    is_kept: bool = False  # its arguments are those of the result backend
 
 
 class LeftOut(msgspec.Struct, frozen=True):
@@ -73,9 +75,9 @@ def why_not_ready(task: Task, known: Described) -> str:
     return known.why
 
 
-def order_of(task: Task) -> tuple[Order | None, str]:
-    """(what is sent to run the task again, None if it can't be; why)."""
-    known = described(task.args, task.kwargs)
+def order_of(task: Task, kept: Described | None = None) -> tuple[Order | None, str]:
+    """(what is sent to run the task again, None if it can't be; why). `kept`: its arguments as the result backend has them."""
+    known = kept or described(task.args, task.kwargs)
     if why := why_not_ready(task, known):
         return None, why
     args, kwargs = known.args or [], known.kwargs or {}
@@ -96,14 +98,15 @@ def sorted_out(broker: str, vhost: str, tasks: Iterable[Task], include_again: bo
     """The tasks of one virtual host that can be run again, the oldest first, and the others by the reason."""
     tasks = sorted(tasks, key=lambda task: task.pk)
     already = frozenset[str]() if include_again else queries.run_again_already(broker, vhost, [task.uuid for task in tasks])
+    kept = looked_up([task for task in tasks if task.uuid not in already])
     ready: list[Ready] = []
     others: dict[str, list[Task]] = {}
     for task in tasks:
-        order, why = (None, f"It {ALREADY}.") if task.uuid in already else order_of(task)
+        order, why = (None, f"It {ALREADY}.") if task.uuid in already else order_of(task, kept.get(task.uuid))
         if order is None:
             others.setdefault(why, []).append(task)
         else:
-            ready.append(Ready(task, order))
+            ready.append(Ready(task, order, task.uuid in kept))
     return ready, [LeftOut(why, found) for why, found in others.items()]
 
 

@@ -144,7 +144,10 @@ class AgainPage:
         found = ["A worker will really run it." if len(self.ready) == 1 or self.seen else "Workers will really run them."]
         if self.seen is not None:
             return [*found, *self._warnings_of_message(self.seen)]
-        found.append("Arguments are as their sender described them in the task’s events, which may differ from what the message held (argsrepr).")
+        if kept := sum(one.is_kept for one in self.ready):
+            found.append(f"The arguments of {formatting.count(kept, 'task')} are those that the result backend has (result_extended).")
+        if kept < len(self.ready):
+            found.append("Arguments are as their sender described them in the task’s events, which may differ from what the message held (argsrepr).")
         found.append("Priority, expiration, headers, links, groups and chords are not repeated: events don’t report them.")
         if self.is_single and queries.run_again_already(self.broker_name, self.vhost, [self.selection.tasks[0].uuid]):
             found.append("It was run again already.")

@@ -18,6 +18,7 @@ from brokers.models import Broker
 from brokers.scope import EVERYTHING
 from dashboard import queries, store
 from dashboard.again import action as again
+from dashboard.again.looked_up import looked_up
 from dashboard.layout import changing
 from dashboard.models import RunAgain, RunAgainBatch, User
 from dashboard.people.access import scope_of
@@ -80,7 +81,7 @@ def _sent(user: User, broker: Broker, batch: RunAgainBatch, item: RunAgain, rout
     """(the state of the item, why)."""
     scope = scope_of(user)
     task = worker_queries.task_by_id(scope, item.old_task) if item.old_task else None
-    order, why = again.order_of(task) if task is not None else (None, "The task is no longer kept, or not visible any more.")
+    order, why = again.order_of(task, looked_up([task]).get(task.uuid)) if task is not None else (None, "The task is no longer kept, or not visible any more.")
     if order is None:
         return RunAgain.LEFT_OUT, why
     predicted = _predicted(user, broker, batch.vhost, order, routes)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import LazySettings
 from django.test import Client
 from django.utils import timezone
 
@@ -20,6 +22,7 @@ from tests.pages.failed_tasks import broker as broker
 from tests.pages.failed_tasks import seen
 from tests.people import person as a_person
 from workers.models import FailedTask, FailureGroup, Task
+from workers.results.addresses import FILE, ResultsAddress
 
 pytestmark = pytest.mark.django_db
 
@@ -264,3 +267,15 @@ def test_what_is_given_by_hand_in_the_form_is_linked_to_the_old_task(person: Cli
     person.post("/send/now/?broker=prod&vhost=%2F", {**given, "usual": "", "uuid": "7ad44b28-83b7-4a44-9d0b-0c4eb93ed1a1"})
     item = RunAgain.objects.get()
     assert (item.old_uuid, item.new_uuid, item.state) == ("u1", "7ad44b28-83b7-4a44-9d0b-0c4eb93ed1a1", "not sent")
+
+
+def test_arguments_that_events_cut_are_taken_from_the_result_backend_where_it_has_them(
+    person: Client, broker: Broker, tmp_path: Path, settings: LazySettings
+) -> None:
+    task, args = seen(broker, "u1", args="('a...',)"), ["a" * 2000]
+    settings.RESULTS = {"prod": {"/": ResultsAddress(FILE, str(tmp_path))}}
+    assert "not known in full" in person.get("/tasks/again/", {"task": task.pk}).content.decode()
+    (tmp_path / "celery-task-meta-u1").write_text(json.dumps({"status": "FAILURE", "args": args, "kwargs": {}}))
+    assert "are those that the result backend has" in person.get("/tasks/again/", {"task": task.pk}).content.decode()
+    person.post("/tasks/again/begin/", {"tasks": task.pk})
+    assert AuditEvent.objects.get(action="send task", outcome=store.FAILED).detail["args"] == json.dumps(args)

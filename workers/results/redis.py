@@ -30,6 +30,10 @@ class RedisResults:
 
     def read(self, uuids: Sequence[str]) -> dict[str, Found]:
         """What is there of each task. Raises ResultsError."""
+        return {uuid: from_json(uuid, body, self._redaction) if body else None for uuid, body in self.bodies(uuids).items()}
+
+    def bodies(self, uuids: Sequence[str]) -> dict[str, bytes]:
+        """The first bytes of each entry; b"" where there is none. Raises ResultsError."""
         prefix = f"{self._address.prefix}{PREFIX}"
         try:
             if self._socket is None:
@@ -45,7 +49,7 @@ class RedisResults:
         except (OSError, ValueError) as error:
             self.close()
             raise ResultsError(f"Redis can’t be reached ({getattr(error, 'strerror', None) or type(error).__name__})") from error
-        return {uuid: from_json(uuid, value, self._redaction) if value else None for uuid, value in zip(uuids, values, strict=True)}
+        return dict(zip(uuids, values, strict=True))
 
     def close(self) -> None:
         for one in (self._stream, self._socket):
