@@ -13,6 +13,7 @@ from django.urls import reverse
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout import charts as series
+from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress, tasks_address
 from dashboard.layout.charts import Chart, Line, Mark, Range
 from dashboard.layout.filter_language import quoted
@@ -126,16 +127,17 @@ class StatisticsOfOne:
     @cached_property
     def charts(self) -> list[Chart]:
         shown, waits = self.range, tuple(Line(line.label, (f"wait_{line.metrics[0]}",), line.colour, line.dash) for line in DURATION_LINES)
-        across = Range(shown.key, int((self.now - shown.since).total_seconds()), next((words for key, _, words in RANGES if key == shown.key), "range"))
+        words = next((words for key, _, words in RANGES if key == shown.key), formatting.duration(shown.length))
+        across = Range(shown.key, int(shown.length.total_seconds()), words)
         marks = [Mark(self.at, "compared here")] if self.at else []
         kinds = (
-            ("tasks", "Tasks", f"a {shown.period}", COUNT_LINES, 0),
+            ("tasks", "Tasks", f"{'an' if shown.period == 'hour' else 'a'} {shown.period}", COUNT_LINES, 0),
             ("runtime", "Runtime", "seconds", DURATION_LINES, 3),
             ("wait", "Wait", "seconds", waits, 3),
         )
         return [
             series.chart(
-                key, title, unit, history=self.history, lines=lines, row="", broker_id=self.broker.pk, range=across, now=self.now, marks=marks, decimals=n
+                key, title, unit, history=self.history, lines=lines, row="", broker_id=self.broker.pk, range=across, now=shown.until, marks=marks, decimals=n
             )
             for key, title, unit, lines, n in kinds
         ]

@@ -69,7 +69,7 @@ def _share(before: Counted, after: Counted) -> Difference:
         deviation = math.sqrt(both * (1 - both) * (1 / before.ended + 1 / after.ended))
         noticeable = abs(shares[1] - shares[0]) > DEVIATIONS * deviation
     percents = [None if share is None else 100 * share for share in shares]
-    change = "" if percents[0] is None or percents[1] is None else f"{percents[1] - percents[0]:+.1f} points"
+    change = "" if percents[0] is None or percents[1] is None else "the same" if percents[0] == percents[1] else f"{percents[1] - percents[0]:+.1f} points"
     return Difference("Failed", percents[0], percents[1], percent_text(percents[0]), percent_text(percents[1]), change, noticeable)
 
 

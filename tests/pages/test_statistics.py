@@ -110,6 +110,7 @@ def test_the_page_of_a_name_has_charts_distributions_and_a_comparison(client: Cl
         shop.ran("shop.mail", "mail", timedelta(days=1, minutes=5 + number), succeeded=100, runtime=0.2)
     store.sum_statistics()
     text = html(client, f"/tasks/statistics/name/?{PLACE}&name=shop.mail&against=day")
+    assert "vendor/uPlot.iife.min" in text
     assert 'id="chart-tasks"' in text and 'id="chart-wait"' in text and "Runtime: distribution" in text and "<b>noticeable</b>" in text
     assert "Nothing was counted" in html(client, f"/tasks/statistics/name/?{PLACE}&name=shop.other")
     assert "too few tasks to say" in html(client, f"/tasks/statistics/name/?{PLACE}&queue=orders&at=-10min")
