@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from script.bench_parts.intake_run import Intake
-from script.bench_parts.task_events import bodies
+from script.bench_parts.task_events import NAMES, bodies
 
 FIRST_TASKS = 20_000
 DAYS = 7
@@ -20,8 +20,11 @@ def fill(tasks: int) -> None:
     """So many rows, with the words that are searched for and the counts that are kept."""
     from brokers.database import engine
     from workers import store
+    from workers.models import Task
 
     Intake().take(bodies(FIRST_TASKS, random.Random(2)))  # noqa: S311  (the same in every run)
+    for part in {name.split(".")[1] for name in NAMES}:
+        Task.objects.filter(name__startswith=f"shop.{part}.").update(queue=part)
     if engine.is_postgresql():
         _fill_postgresql(tasks)
     else:

@@ -24,7 +24,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
     beat_max_loop_interval=1,
     beat_schedule={
-        "count the stock": {"task": "ops.count_stock", "schedule": 2.0},
+        "count the stock": {"task": "ops.count_stock", "schedule": 2.0, "options": {"queue": "payments"}},
         "nightly report": {"task": "ops.report", "schedule": crontab(hour=str((datetime.now(UTC).hour + 12) % 24), minute="0")},
     },
 )
