@@ -84,7 +84,6 @@ class CapacityPage:
         return max(0, len(self.in_order) - LINES_AT_MOST) + sum(place.more for place in self.loaded)
 
     def _line(self, one: QueueCapacity) -> QueueLine:
-        parts = [f"{part.text} {part.label[0].lower()}{part.label[1:]}" for part in one.waiting.parts if part.added and part.count] if one.waiting else []
         nodes = [(worker.hostname, reverse("worker", args=[worker.pk])) for worker in one.nodes]
         return QueueLine(
             name=one.queue.name,
@@ -92,10 +91,10 @@ class CapacityPage:
             vhost=one.queue.vhost,
             level=text.level(one),
             waiting=one.waiting.text if one.waiting else "none",
-            parts=", ".join(parts),
+            parts=text.parts_text(one.waiting) if one.waiting else "",
             publish=formatting.rate(one.drain.publish),
             ack=formatting.rate(one.drain.ack),
-            drain=text.drain_text(one.drain),
+            drain=text.drain_text(one.drain, one.held),
             range=text.range_text(one.drain),
             processes=text.processes_text(one, self.within, self.now),
             per_slot=formatting.rate(one.per_slot),

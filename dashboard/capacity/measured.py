@@ -18,6 +18,7 @@ from dashboard.layout.waiting_queues import waiting_of
 from workers.models import Worker
 
 POINTS = 120
+ONLY_BETWEEN_TASKS = "tasks ended on it; how much of the time it ran one is unknown, since a solo pool reports nothing while it does"
 _OF_NODES = ("active", "concurrency", "reserved", "succeeded_per_second", "failed_per_second")
 Course = Sequence[float | None]
 
@@ -40,7 +41,8 @@ def chosen(text: str | None, spans: Sequence[Span], usual: int = 0) -> Span:
 
 
 class QueueCapacity(msgspec.Struct):
-    """`processes`: how many more empty it within the time, None where unknown; `per_slot`: what one used slot of its nodes ends a second."""
+    """`processes`: how many more empty it within the time, None where unknown; `per_slot`: what one used slot of its nodes ends a second. `held`: messages
+    in the memory of its nodes until their ETA, which no rate empties; `drain` is that of the others."""
 
     queue: Queue
     waiting: Waiting | None
@@ -49,6 +51,7 @@ class QueueCapacity(msgspec.Struct):
     per_slot: float | None = None
     processes: int | None = None
     others: int = 0
+    held: int = 0
 
 
 class NodeCapacity(msgspec.Struct):
@@ -92,12 +95,14 @@ def _courses(scope: Scope, place: Loaded, kind: str, ids: Sequence[int], metrics
 
 def _queue(place: Loaded, queue: Queue, waiting: Waiting | None, rates: _Courses, slots: _Courses, within: Span) -> QueueCapacity:
     nodes = [worker for worker in place.workers if queue.name in place.consumed_by(worker)]
-    found = drain(queue.depth, rates["publish_per_second"][queue.pk], rates["ack_per_second"][queue.pk])
+    held = min((waiting.count("scheduled") if waiting else None) or 0, queue.depth or 0)
+    depth = None if queue.depth is None else queue.depth - held
+    found = drain(depth, rates["publish_per_second"][queue.pk], rates["ack_per_second"][queue.pk])
     ended = [_ended(slots, worker.pk) for worker in nodes]
-    per_slot = per_slot_second(ended, [slots["active"][worker.pk] for worker in nodes])
+    per_slot = per_slot_second(ended, [_active(slots, worker) for worker in nodes])
     known = {worker.pk for worker in nodes}
     others = sum(one.worker_id not in known for one in place.consuming.get(queue.name, ()))
-    return QueueCapacity(queue, waiting, found, nodes, per_slot, more_processes(found, queue.depth, per_slot, within.seconds), others)
+    return QueueCapacity(queue, waiting, found, nodes, per_slot, more_processes(found, depth, per_slot, within.seconds), others, held)
 
 
 def _ended(slots: _Courses, pk: int) -> list[float | None]:
@@ -106,13 +111,23 @@ def _ended(slots: _Courses, pk: int) -> list[float | None]:
     return [None if succeeded is None or failed is None else succeeded + failed for succeeded, failed in pairs]
 
 
+def _active(slots: _Courses, worker: Worker) -> Course:
+    """Its used slots, unknown for the pool solo: while it runs a task it sends no heartbeat and answers nothing, so that what it reports is always 0."""
+    reported = slots["active"][worker.pk]
+    return [None] * len(reported) if worker.pool == "solo" else reported
+
+
 def _state(one: QueueCapacity) -> QueueState:
     known = one.drain.publish is not None and one.drain.ack is not None
-    return QueueState(one.queue.name, one.queue.depth, (one.drain.publish or 0) > (one.drain.ack or 0) if known else None)
+    return QueueState(
+        one.queue.name, None if one.queue.depth is None else one.queue.depth - one.held, (one.drain.publish or 0) > (one.drain.ack or 0) if known else None
+    )
 
 
 def _node(place: Loaded, worker: Worker, slots: _Courses, states: Mapping[str, QueueState]) -> NodeCapacity:
     names = place.consumed_by(worker)
     queues = None if worker.queues is None and not names else [states.get(name, QueueState(name, place.queues[name].depth)) for name in names]
+    if worker.state == Worker.ONLINE and worker.pool == "solo" and any(_ended(slots, worker.pk)):
+        return NodeCapacity(worker, NodeLoad("busy", reason=ONLY_BETWEEN_TASKS), names)
     load = node_load(slots["active"][worker.pk], slots["concurrency"][worker.pk], slots["reserved"][worker.pk], queues)
     return NodeCapacity(worker, load if worker.state == Worker.ONLINE else NodeLoad("unknown", reason=worker.reason or worker.state), names)

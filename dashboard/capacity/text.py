@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from dashboard.capacity.drain import Drain
 from dashboard.capacity.measured import NodeCapacity, QueueCapacity, Span
 from dashboard.layout import formatting
+from dashboard.layout.waiting import Waiting
 from dashboard.workers.row import pool_text
 
 
-def drain_text(found: Drain) -> str:
-    """When the queue is empty.
+def drain_text(found: Drain, held: int = 0) -> str:
+    """When the queue is empty; `held`: messages that its nodes hold until their ETA.
 
     >>> drain_text(Drain("drains", 60.0, 30.0, None))
     'in 1 min'
@@ -20,7 +21,7 @@ def drain_text(found: Drain) -> str:
     if found.outcome == "unknown":
         return "unknown"
     if found.outcome == "empty":
-        return "empty now"
+        return "empty but for tasks with an ETA" if held else "empty now"
     if found.outcome == "keeps_up":
         return "keeps up"
     return "never at this rate" if found.seconds is None else f"in {formatting.duration(found.seconds)}"
@@ -42,6 +43,22 @@ def range_text(found: Drain) -> str:
         return "nor at the fastest" if found.soonest is None else "throughout the window"
     soonest, latest = ("never" if seconds is None else formatting.duration(seconds) for seconds in (found.soonest, found.latest))
     return f"{soonest} at the fastest, {latest} at the slowest"
+
+
+def parts_text(found: Waiting) -> str:
+    """Where those that wait are, beside their sum; a single number is not repeated.
+
+    >>> from dashboard.layout.waiting import Part
+    >>> parts_text(Waiting((Part("ready", "Ready in the broker", 2, ""), Part("scheduled", "Held by workers until their ETA", 3, "")), 5))
+    '2 ready in the broker, 3 held by workers until their ETA'
+    >>> parts_text(Waiting((Part("scheduled", "Held by workers until their ETA", 3, ""),), 3))
+    'held by workers until their ETA'
+    """
+    parts = [part for part in found.parts if part.added and part.count]
+    labels = [f"{part.label[0].lower()}{part.label[1:]}" for part in parts]
+    if [part.text for part in parts] == [found.text]:
+        return labels[0]
+    return ", ".join(f"{part.text} {label}" for part, label in zip(parts, labels, strict=True))
 
 
 def level(one: QueueCapacity) -> str:

@@ -21,3 +21,7 @@ from dashboard.capacity.text import drain_text, range_text
 )
 def test_each_outcome_has_its_words(found: Drain, words: str) -> None:
     assert f"{drain_text(found)} {range_text(found)}" == words
+
+
+def test_a_queue_of_which_all_is_held_until_its_eta_is_not_called_empty() -> None:
+    assert drain_text(Drain("empty", 0.0, 0.0, 0.0), held=2) == "empty but for tasks with an ETA"
