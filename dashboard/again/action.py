@@ -20,6 +20,7 @@ from dashboard.models import RunAgainBatch, User
 from dashboard.people import access
 from dashboard.people.audited import audited
 from dashboard.send.order import Order
+from dashboard.tasks.states import State, state_of
 from workers.control.revocation import ENDED
 from workers.models import Task
 from workers.sending.described_arguments import Described, described
@@ -42,6 +43,10 @@ class Ready(msgspec.Struct, frozen=True):
     task: Task
     order: Order
     is_kept: bool = False  # its arguments are those of the result backend
+
+    @property
+    def state(self) -> State:
+        return state_of(self.task)
 
 
 class LeftOut(msgspec.Struct, frozen=True):

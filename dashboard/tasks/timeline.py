@@ -212,7 +212,7 @@ class _Story:
         self._begin(WORK, f"attempt {self.tries}", happening.at)
 
     def _retried(self, happening: Happening) -> None:
-        self._end_of_work(happening, "raised", "warning")
+        self._end_of_work(happening, "retried" if happening.detail == "None" else "raised", "warning")  # `self.retry()` without an exception
         self._begin(WAIT, "waiting for retry", happening.at)
 
     def _ended(self, happening: Happening) -> None:
@@ -226,7 +226,7 @@ class _Story:
 
     def _end_of_work(self, happening: Happening, words: str, level: str) -> None:
         """Closes what is open; where the start is unknown, the end stands alone."""
-        detail = exception_name(happening.detail) if words == "raised" else happening.detail
+        detail = exception_name(happening.detail) if words == "raised" else "" if words == "retried" else happening.detail
         text = f"{words} {detail or 'an exception'}" if words == "raised" else f"{words}, {detail}" if detail else words
         if self.open:
             self._close(happening.at, text, level)

@@ -56,6 +56,17 @@ def test_a_retry_whose_next_message_came_first_is_still_a_retry() -> None:
     assert found == [("attempt 1", "1.0 s, raised Busy"), ("waiting for retry", "3.0 s"), ("attempt 2", "1.0 s, succeeded")]
 
 
+def test_a_retry_without_an_exception_raised_nothing() -> None:
+    found = story(
+        happening("started", 0),
+        happening("received", 1),
+        happening("retried", 1.001, "None"),
+        happening("started", 4),
+        happening("succeeded", 5),
+    )
+    assert found == [("attempt 1", "1.0 s, retried"), ("waiting for retry", "3.0 s"), ("attempt 2", "1.0 s, succeeded")]
+
+
 def test_a_sending_that_is_stamped_after_its_receipt_still_begins_the_timeline() -> None:
     came = (happening("received", 0), happening("started", 0.009), happening("sent", 0.045), happening("succeeded", 0.175))
     assert story(*came) == [
