@@ -28,7 +28,7 @@ from workers import queries
 from workers.models import Task, Worker
 from workers.receiving.task_state import happenings
 from workers.task_queue import BOTH, NEVER, ROUTING, WORKER
-from workers.task_times import ran_seconds
+from workers.task_times import NOT_STARTED, ran_seconds
 
 QUEUE_SOURCES = {
     ROUTING: "by the bindings when it was sent",
@@ -188,6 +188,8 @@ class TaskPage:
             return "reported by the worker"
         if self.task.state == "STARTED":
             return "running"
+        if self.task.state in NOT_STARTED:
+            return "not started yet"
         return "only reported for successful tasks" if ran_seconds(self.task) is None else "from its events"
 
     @property

@@ -30,7 +30,7 @@ MEMORY = (
     "A node that starts later learns of it from one that runs, where mingle is on."
 )
 STAMP_MEMORY = "Only the nodes that run now remember the header, in memory. One that starts or restarts later runs tasks that carry it."
-BESIDE = "A signal ends what the process runs: a task that ends by itself just before leaves it to the next one, which is then lost."
+BESIDE = "A signal ends whatever the process runs at that moment. If the task ends by itself just before, the next one is ended instead, and lost."
 Seen = Literal["revoked", "remembered", "ended", "runs", "not seen"]
 
 
