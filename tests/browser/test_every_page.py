@@ -10,6 +10,7 @@ from playwright.sync_api import Page, TimeoutError, expect
 
 from script.screenshots import serious
 from tests.browser.conftest import DESKTOP, PHONE, OpenContext, Stack, Watch
+from tests.waiting import wait_until
 
 NEAR_MISS = "/routing/?exchange=orders&routing_key=order.new.us&expected=reports"
 WHY = (
@@ -21,7 +22,7 @@ WHY = (
     "/routing/?of=reach&queue=mail",
 )
 NODES = ("/workers/?group=name", "/workers/group/?vhost=/&name=a@tests", "/workers/matrix/", "/workers/capacity/")
-OF_TASKS = ("/tasks/", "/tasks/failures/", "/tasks/periodic/")
+OF_TASKS = ("/tasks/", "/tasks/failures/", "/tasks/periodic/", "/tasks/statistics/", "/tasks/statistics/name/?name=tests.workers.celery_app.add")
 WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/workers/?view=table", "/workers/?group=queue", *NODES, *OF_TASKS)
 TARGETS = ("/findings/targets/", "/findings/targets/new/?kind=mail")
 RULES = ("/findings/rules/", "/findings/rules/growing/")
@@ -55,9 +56,29 @@ def addresses(stack: Stack, page: Page) -> list[str]:
         found.append(f"/{kind}/{stack.id_of(page, kind, name)}/")
     found.append(f"/queues/{stack.id_of(page, 'queues', 'mail')}/messages/")
     found.append(f"/connections/{stack.any_id(page, 'connections')}/")
+    found += [*of_control(stack, page), *of_a_failed_task(stack, page)]
     page.goto(f"{stack.url}/people/")
     found.append(str(page.get_by_role("link", name="admin", exact=True).get_attribute("href")))
     return [*found, MISSING]
+
+
+def of_control(stack: Stack, page: Page) -> list[str]:
+    """The forms that change a worker node, an order to be confirmed, and what came of one."""
+    forms = f"/workers/control/?node={stack.id_of(page, 'workers', 'a@tests')}"
+    confirmation = f"{forms}&action=enable_events"
+    page.goto(f"{stack.url}{confirmation}")
+    page.locator(".question-buttons").get_by_role("button").click()
+    page.wait_for_url("**/workers/orders/*/")
+    return [forms, confirmation, page.url.removeprefix(stack.url)]
+
+
+def of_a_failed_task(stack: Stack, page: Page) -> list[str]:
+    """Its workflow, drawn and as a list, and the group of its failure, once both are stored."""
+    stack.workers.send("fail")
+    failed = f"{stack.url}/api/v1/tasks?{stack.here}&q=state:failed"
+    uuid = wait_until(lambda: page.request.get(failed).json()["items"], 30)[0]["uuid"]
+    group = wait_until(lambda: page.request.get(f"{stack.url}/api/v1/failures?{stack.here}").json()["items"], 30)[0]["id"]
+    return [f"/tasks/flow/?root={uuid}&{stack.here}", f"/tasks/flow/?root={uuid}&view=list&{stack.here}", f"/tasks/failures/{group}/"]
 
 
 def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(stack: Stack, open_context: OpenContext, watch: Watch) -> None:
