@@ -51,6 +51,7 @@ def run(batch_id: int) -> None:
     """Sends what waits, and returns once the batch is over."""
     routes: dict[Route, Prediction] = {}
     while waiting := queries.run_again_items(batch_id, (RunAgain.WAITING,), most=2):
+        _never.wait(queries.run_again_pause(batch_id, timezone.now()))
         batch = queries.run_again_batch(EVERYTHING, batch_id)  # with what its person may do by now
         if batch is None:
             return None
@@ -63,8 +64,6 @@ def run(batch_id: int) -> None:
         store.end_run_again_item(waiting[0].pk, state, reason)
         if state in ("not sent", "unknown"):
             return store.end_run_again(batch_id, RunAgainBatch.STOPPED if len(waiting) > 1 else RunAgainBatch.DONE, reason)
-        if len(waiting) > 1:
-            _never.wait(1 / batch.per_second)
     return store.end_run_again(batch_id, RunAgainBatch.DONE)
 
 

@@ -68,7 +68,7 @@ from dashboard.queries.people import (
     token,
     user_of_session,
 )
-from dashboard.queries.runs_again import run_again_already, run_again_batch, run_again_counts, run_again_items, runs_of_task
+from dashboard.queries.runs_again import run_again_already, run_again_batch, run_again_counts, run_again_items, run_again_pause, runs_of_task
 from dashboard.queries.task_views import task_views
 from dashboard.queries.visible_findings import patterns_in, unescaped
 
@@ -127,6 +127,7 @@ __all__ = [
     "run_again_batch",
     "run_again_counts",
     "run_again_items",
+    "run_again_pause",
     "runs_of_task",
     "sessions_of",
     "shown_state",

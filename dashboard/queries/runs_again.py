@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from django.db.models import Count, Q
 
@@ -18,6 +19,13 @@ def run_again_batch(scope: Scope, batch_id: int) -> RunAgainBatch | None:
     """The batch, of a virtual host that may be viewed as a whole."""
     found = RunAgainBatch.objects.select_related("user").filter(pk=batch_id).first()
     return found if found is not None and scope.covers(found.broker, found.vhost) else None
+
+
+def run_again_pause(batch_id: int, now: datetime) -> float:
+    """How many seconds the rate of the batch still requires between what was taken last and what comes next."""
+    rows = RunAgain.objects.filter(batch_id=batch_id, sent_at__lte=now).order_by("-sent_at")
+    last = rows.values_list("sent_at", "batch__per_second").first()
+    return 0.0 if last is None or last[0] is None else max(0.0, 1 / last[1] - (now - last[0]).total_seconds())
 
 
 def run_again_counts(batch: RunAgainBatch) -> dict[str, int]:
