@@ -20,7 +20,8 @@ from dashboard.layout import moments
 from dashboard.layout.durations import seconds_of
 
 MOST_TERMS = 100
-"""Each is a condition of the database's query, which may have some hundreds, and is counted without where nothing matches."""
+"""Each is a condition of the database's query, which may have some hundreds."""
+MOST_TRIED = 15
 TEXT, NUMBER, DURATION, CHOICE, MOMENT = "text", "number", "duration", "choice", "moment"
 _SOME_MOMENT = datetime(2026, 1, 1, tzinfo=UTC)  # whether a text is a moment does not depend on the time
 _PART = re.compile(r'(?:[^\s"]|"[^"]*"?)+')
@@ -92,6 +93,11 @@ class Filter(msgspec.Struct, frozen=True):
     def without(self, *removed: Term) -> str:
         """The text without these terms."""
         return " ".join(term.text for term in self.terms if term not in removed)
+
+    @property
+    def tried(self) -> tuple[Term, ...]:
+        """The terms that an empty list is counted without, one after the other."""
+        return self.terms[:MOST_TRIED]
 
     @property
     def mended(self) -> Filter:

@@ -76,9 +76,9 @@ class ObjectList(Filtered):
         return self.filter.without(*(term for term in self.filter.terms if term.text in texts or term.problem))
 
     def most_restrictive_term(self) -> RestrictiveTerm | None:
-        """The term whose removal shows the most objects; None if removing a single term shows none."""
+        """The term whose removal of the first 15 shows the most objects; None if removing a single one shows none."""
         tried = []
-        for term in self.filter.terms:
+        for term in self.filter.tried:
             rest = self.filter.without(term)
             tried.append(RestrictiveTerm(term, self.count(filter_language.parse(rest, self.qualifiers)), self.address.with_(q=rest)))
         return most_restrictive(tried)

@@ -247,9 +247,9 @@ class TaskList(Filtered, ListChoices):
 
     @cached_property
     def most_restrictive_term(self) -> RestrictiveTerm | None:
-        """The term whose removal shows the most tasks; None if removing a single term shows none."""
+        """The term whose removal of the first 15 shows the most tasks; None if removing a single one shows none."""
         tried = []
-        for term in self.filter.terms:
+        for term in self.filter.tried:
             rest = self.filter.without(term)
             found = self._tasks(self.query_filter(task_filter.parse(rest, self.scope.arguments is None)), 1, 1)
             tried.append(RestrictiveTerm(term, found.total, self.address.with_(q=rest), found.total_is_more))

@@ -128,3 +128,14 @@ def test_terms_are_completed_and_negated_ones_too() -> None:
     assert [one.text for one in options("-n", QUALIFIERS, {})] == ["-name:"]
     assert [one.text for one in options("-state:suc", QUALIFIERS, {})] == ["-state:success"]
     assert options("-runtime", QUALIFIERS, {}) == []
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31T23:59:59Z", "9999-12-31"])
+def test_a_moment_at_the_end_of_the_calendar_is_refused_since_nothing_can_be_added_to_it(text: str) -> None:
+    assert moment_of(text, NOON) is None
+    assert parse(f"after:{text}").problems and parse(f"before:{text}").problems
+
+
+def test_an_empty_list_is_counted_without_a_few_terms_however_many_there_are() -> None:
+    found = parse(" ".join(f"exception:z{number}" for number in range(90)))
+    assert (len(found.terms), len(found.tried)) == (90, 15)
