@@ -112,7 +112,7 @@ def test_many_are_counted_with_a_sample_and_those_left_out_named_by_the_reason(p
     begun(tasks[0])
     page = person.post("/tasks/again/", {"all": "1", "q": "name:shop.pay"}).content.decode()
     assert "Run 11 tasks again?" in page and "11 messages are sent one after the other" in page and "Type <b>run 11</b>" in page
-    assert "2 tasks left out, each for this reason: its arguments are not known in full" in page and "It was run again already." in page
+    assert "2 tasks left out, each for this reason: its arguments are not known in full" in page and "1 task left out. It was run again already." in page
     more = person.post("/tasks/again/", {"tasks": ",".join(str(task.pk) for task in tasks), "include": "1"}).content.decode()
     assert "Run 12 tasks again?" in more
     assert person.post("/tasks/again/", {"all": "1", "q": "stat:failed"}).status_code == 422
