@@ -73,7 +73,11 @@ class Ops:
         options = ("--without-mingle", "--without-gossip", "-E")
         self.workers.start("till@ops", "-c", "1", "-Q", "payments", *options, app="ops_app")
         self.workers.start("depot@ops", "-c", "2", "-Q", "depot", "-B", "-s", str(directory / "beat"), *options, app="ops_app")
-        wait_until(lambda: [one["pool"] for one in self.get(f"workers?{self.here}")["items"]] == ["prefork", "prefork"], KNOWN_SECONDS)
+        wait_until(lambda: [self._is_known(one) for one in self.get(f"workers?{self.here}")["items"]] == [True, True], KNOWN_SECONDS)
+
+    def _is_known(self, worker: dict[str, Any]) -> bool:
+        """Whether its pool is, and how many tasks it had processed before: what is lost counts from there."""
+        return worker["pool"] == "prefork" and worker["processed"] is not None
 
     def happen(self, log: Path) -> None:
         self.publish("invoices", SENT)
