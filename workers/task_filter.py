@@ -21,7 +21,7 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 class TaskFilter(msgspec.Struct, frozen=True):
-    """Empty fields narrow nothing. `name`: exact, or with `*` for anything.
+    """Empty fields narrow nothing. `name` and `worker`: exact, or with `*` for anything.
     `states`: any of them; `broker`: a name or a primary key; `start` and `end`: when it was first seen, from and before.
 
     `text`: words that all stand in its name, arguments or exception (the last may be the beginning of a word), or the beginning of its uuid.

@@ -28,7 +28,7 @@ from workers import queries
 from workers.models import Task, Worker
 from workers.receiving.task_state import happenings
 from workers.task_queue import BOTH, NEVER, ROUTING, WORKER
-from workers.task_times import NOT_STARTED, ran_seconds
+from workers.task_times import ran_seconds
 
 QUEUE_SOURCES = {
     ROUTING: "by the bindings when it was sent",
@@ -158,7 +158,7 @@ class TaskPage:
             Figure("Worker node", task.worker or formatting.UNKNOWN, self.worker_url, "" if task.worker else "no worker has reported receiving it"),
             Figure("Queue", self.queue_text, self.queue_url, self.queue_note),
             Figure("Attempts", self._tries, "", self._retries) if not self.deliveries else Figure("Deliveries", *self._deliveries),
-            Figure("Runtime", runtime_text(ran_seconds(task)), "", self._runtime_note),
+            Figure("Runtime", runtime_text(ran_seconds(task)), "", runtime_source(task)),
             Figure("Waiting in the broker", self._waited_in_queue, "", self._waited_note),
             Figure("Sent by", task.sender or formatting.UNKNOWN, "", "" if task.sender else "unknown: no event of its sender"),
         ]
@@ -181,16 +181,6 @@ class TaskPage:
     def _retries(self) -> str:
         retries = self.task.retries
         return "retries unknown" if retries is None else formatting.count(retries, "retry", "retries") if retries else ""
-
-    @property
-    def _runtime_note(self) -> str:
-        if self.task.runtime_seconds is not None:
-            return "reported by the worker"
-        if self.task.state == "STARTED":
-            return "running"
-        if self.task.state in NOT_STARTED:
-            return "not started yet"
-        return "only reported for successful tasks" if ran_seconds(self.task) is None else "from its events"
 
     @property
     def _waited_in_queue(self) -> str:

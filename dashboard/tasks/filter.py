@@ -22,7 +22,7 @@ QUALIFIERS = filter_language.named(
     (
         Qualifier("state", CHOICE, "", "Its state; several with commas", "state:failed", task_states.CHOICES, aliases=tuple(task_states.WORDS), negates=True),
         Qualifier("name", TEXT, "", "The task’s name; * stands for anything", "name:orders.*", negates=True),
-        Qualifier("worker", TEXT, "", "The worker node that had it last, by its whole name", "worker:worker-a@web-1", negates=True),
+        Qualifier("worker", TEXT, "", "The worker node that had it last; * stands for anything", "worker:worker-a@web-1", negates=True),
         Qualifier("queue", TEXT, "", "The queue it is in or was taken from, by the bindings of its time", "queue:mail", negates=True),
         Qualifier("runtime", DURATION, "", "How long it ran, or has been running", "runtime>2s"),
         Qualifier("wait", DURATION, "", "How long it waited, or has been waiting, until it was started", "wait>1m"),

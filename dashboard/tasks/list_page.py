@@ -139,7 +139,7 @@ class TaskList(Filtered, ListChoices):
     def looked_at_by(self) -> str:
         """Which tasks a search looks at, after their number."""
         found = self._found
-        return "that have these words" if found is not None and found.of_any_state else "that match what an index can find"
+        return " with these words" if found is not None and found.of_any_state else ""
 
     @property
     def newest_first_address(self) -> str:

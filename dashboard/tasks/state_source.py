@@ -1,4 +1,4 @@
-"""Where a task's state comes from, and when it was so: an event, its worker node's lists or answer, the result backend. Pure."""
+"""Where a task's state comes from, and when it was so: an event, its worker node's lists or answer, the result backend; and its runtime. Pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from dashboard.tasks import states
 from workers.models import Task
 from workers.receiving.task_state import moments_of
 from workers.state_sources import TEXTS
+from workers.task_times import NOT_STARTED, ran_seconds
 
 
 class StateSource(msgspec.Struct, frozen=True):
@@ -29,3 +30,20 @@ def state_source(task: Task) -> StateSource:
     if task.state == states.UNKNOWN or not moments:
         return StateSource("")
     return StateSource("from an event", datetime.fromtimestamp(moments[-1].at, UTC))
+
+
+def runtime_source(task: Task) -> str:
+    """Who reported it, or why there is none.
+
+    >>> runtime_source(Task(state="REVOKED"))
+    'it never started'
+    """
+    if task.runtime_seconds is not None:
+        return "reported by the worker"
+    if task.state == "STARTED":
+        return "running"
+    if task.state in NOT_STARTED:
+        return "not started yet"
+    if task.state == "REVOKED" and task.started_at is None:
+        return "it never started"
+    return "only reported for successful tasks" if ran_seconds(task) is None else "from its events"

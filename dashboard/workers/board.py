@@ -82,6 +82,7 @@ class Sums(msgspec.Struct, frozen=True):
     reserved: int = 0
     unknown: int = 0  # living nodes whose slots are unknown
     unclear: int = 0  # nodes of which nobody knows whether they live
+    solo: int = 0  # of those with free slots, nodes that report only between their tasks
 
 
 def sums(workers: Iterable[Worker]) -> Sums:
@@ -97,6 +98,7 @@ def sums(workers: Iterable[Worker]) -> Sums:
         reserved=sum(worker.reserved or 0 for worker in alive),
         unknown=len(alive) - len(reporting),
         unclear=sum(worker.state == Worker.UNKNOWN for worker in workers),
+        solo=sum(worker.pool == "solo" and not worker.active for worker in reporting),
     )
 
 
@@ -177,6 +179,9 @@ def subtitle(total: Sums, gone: int) -> str:
         words.append(f"{formatting.count(total.reserved, 'task')} prefetched, not started.")
     if total.unknown and total.slots:
         words.append(f"The slots of {formatting.count(total.unknown, 'node')} are unknown.")
+    if total.solo:
+        reports = "reports only between tasks, and counts" if total.solo == 1 else "report only between tasks, and count"
+        words.append(f"{formatting.count(total.solo, 'node')} with the pool solo {reports} as free.")
     if gone:
         words.append(f"{formatting.count(gone, 'node is', 'nodes are')} gone.")
     return " ".join(words)

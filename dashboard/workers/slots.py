@@ -66,6 +66,8 @@ def slots_of(worker: Worker) -> Slots:
         return _drawn([("unknown", total), ("may-add", growth)], reserved, _with_reserved(f"{total:,} slots, used ones unknown", worker), f"? / {total:,}")
     free = max(0, total - used)
     words = f"{used:,} of {total:,} used, {free:,} free" if used <= total else f"{used:,} running on {total:,} slots"
+    if worker.pool == "solo" and not used:
+        words = "1 slot, free when it reported between tasks"
     return _drawn([("used", used), ("free", free), ("may-add", growth)], reserved, _with_reserved(words, worker), f"{used:,} / {total:,}")
 
 

@@ -19,7 +19,7 @@ from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 START_SECONDS = 90
-STOP_SECONDS = 5
+STOP_SECONDS = 60
 
 
 class Site:

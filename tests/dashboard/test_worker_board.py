@@ -11,6 +11,7 @@ from dashboard.layout.filter_language import parse
 from dashboard.live.rows import LiveRow
 from dashboard.workers.board import BoardNode, Chip, grouped, in_order, software_text, subtitle, sums, title
 from dashboard.workers.filter import QUALIFIERS, Requirement, filtered, requirements
+from dashboard.workers.slots import slots_of
 from workers.models import Worker
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -34,6 +35,13 @@ def test_the_sentence_counts_the_slots_of_living_nodes() -> None:
     )
     assert title(total, gone=1) == "9 of 12 slots in use"
     assert subtitle(total, gone=1) == "2 worker nodes on 2 hosts. 3 tasks prefetched, not started. 1 node is gone."
+
+
+def test_a_solo_node_that_reports_only_between_tasks_is_named_as_such() -> None:
+    solo = worker("s@web-1", pool="solo", concurrency=1, active=0)
+    assert slots_of(solo).sentence == "1 slot, free when it reported between tasks"
+    assert subtitle(sums([solo]), 0) == "1 worker node on 1 host. 1 node with the pool solo reports only between tasks, and counts as free."
+    assert slots_of(worker("s@web-1", pool="solo", concurrency=1, active=1)).sentence == "1 of 1 used, 0 free"
 
 
 @pytest.mark.parametrize(

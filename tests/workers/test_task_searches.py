@@ -31,6 +31,8 @@ TERMS: dict[str, Callable[[Task], bool]] = {
     "state:failed": lambda task: task.state == "FAILURE",
     "state:running,waiting": lambda task: task.state in ("STARTED", "PENDING", "RECEIVED"),
     "-state:success": lambda task: task.state != "SUCCESS",
+    "worker:w1*": lambda task: (task.worker or "").startswith("w1"),
+    "-worker:*2@h": lambda task: not (task.worker or "").endswith("2@h"),
     "name:orders.*": lambda task: (task.name or "").startswith("orders."),
     "name:orders*": lambda task: (task.name or "").startswith("orders"),
     "-name:orders.*": lambda task: not (task.name or "").startswith("orders."),

@@ -137,7 +137,7 @@ def _with_name(scope: Scope, text: str, ids: range, newest_first: bool) -> list[
 def counted_ids(filter: TaskFilter) -> range:
     """The ids among which a filter's tasks are counted: all, but where several columns are filtered, which no index has together: then those of the newest
     20,000 of one of them."""
-    columns = [Q(worker=filter.worker)] * (filter.worker is not None) + [Q(queue=filter.queue)] * (filter.queue is not None)
+    columns = [Q(worker=filter.worker)] * (filter.worker is not None and "*" not in filter.worker) + [Q(queue=filter.queue)] * (filter.queue is not None)
     if filter.name is not None:
         columns.insert(0 if not columns or (filter.worker is None and "*" not in filter.name) else 1, Q(name=filter.name))
     if len(columns) < 2:
@@ -158,9 +158,9 @@ def matching(scope: Scope, filter: TaskFilter, searched: Search | None = None, i
 def _whatever_state(scope: Scope, filter: TaskFilter, at: datetime | None, searched: Search | None, ids: range) -> TaskRows:
     rows = EVERY_ROW
     if filter.name is not None:
-        rows = rows.which(*_with_name_like(filter.name)) if "*" in filter.name else rows.which("name = %s", filter.name)
+        rows = rows.which(*_like("name", filter.name))
     if filter.worker is not None:
-        rows = rows.which("worker = %s", filter.worker)
+        rows = rows.which(*_like("worker", filter.worker))
     if filter.uuids:
         rows = rows.which(*_with_uuids(scope, filter.uuids))
     if filter.root is not None:
@@ -184,11 +184,9 @@ def _without(rows: TaskRows, filter: TaskFilter) -> TaskRows:
         if column == "queue":
             for where, parameter in _in_queue(value):
                 rows = rows.which(f"({where}) IS NOT TRUE", parameter)
-        elif column == "name" and "*" in value:
-            condition, *values = _with_name_like(value)
-            rows = rows.which(f"({condition}) IS NOT TRUE", *values)
         else:
-            rows = rows.which(f"({column} = %s) IS NOT TRUE", value)
+            condition, *values = _like(column, value)
+            rows = rows.which(f"({condition}) IS NOT TRUE", *values)
     return rows
 
 
@@ -227,14 +225,16 @@ def in_place(rows: TaskRows, scope: Scope, broker: BrokerRef | None = None, vhos
     return beyond if vhost is None else beyond.which(f"{unindexed('workers_task.vhost')} = %s", vhost)
 
 
-def _with_name_like(pattern: str) -> tuple[Any, ...]:
-    """The condition of the tasks whose names fit a pattern with `*` for anything. Names are few beside tasks, and the index leads from one to the next; where
-    they are not, each task is compared."""
-    known = names(EVERYTHING, pattern.split("*")[0], NAMES_LOOKED_AT)
+def _like(column: str, pattern: str) -> tuple[Any, ...]:
+    """The condition of the tasks whose name or worker node is this, or fits it where it has `*` for anything. Both are few beside tasks, and the index leads
+    from one to the next; where they are not, each task is compared."""
+    if "*" not in pattern:
+        return f"{column} = %s", pattern
+    known = _distinct(column, pattern.split("*")[0], NAMES_LOOKED_AT)
     if len(known) >= NAMES_LOOKED_AT:
-        return fits("name"), as_operand(pattern, one="")
+        return fits(column), as_operand(pattern, one="")
     like = [name for name in known if name_fits(pattern, name)]
-    return (f"name IN ({', '.join(['%s'] * len(like))})", *like) if like else ("1 = 0",)
+    return (f"{column} IN ({', '.join(['%s'] * len(like))})", *like) if like else ("1 = 0",)
 
 
 def _in_queue(name: str) -> list[tuple[str, str]]:
