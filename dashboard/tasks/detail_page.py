@@ -23,6 +23,7 @@ from dashboard.tasks import timeline
 from dashboard.tasks import visibility as task_limits
 from dashboard.tasks.drawing import Drawing
 from dashboard.tasks.row import queue_text, runtime_text, task_row
+from dashboard.tasks.state_source import runtime_source
 from dashboard.tasks.timeline import Life, Phase
 from workers import queries
 from workers.models import Task, Worker

@@ -13,7 +13,7 @@ from dashboard.models import ApiToken, User
 from tests.api.conftest import World
 from tests.every_case import every_case
 
-POSTED = ("findings/silence", "workers/control", "tasks/send", "messages/peek", "routing/explain", "routing/explain-task")
+POSTED = ("findings/silence", "workers/control", "tasks/send", "messages/peek", "routing/explain", "routing/explain-task", "tasks/revoke", "tasks/run-again")
 CALLS = ["about", "brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
 CALLS += ["routing/reach", "connections", "channels", "findings", "audit", "failures", "capacity", "periodic-tasks", "lost-events", "flow"]
 CALLS += ["task-statistics", "task-statistics/compare"]
