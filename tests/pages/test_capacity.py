@@ -84,7 +84,12 @@ def test_the_call_has_the_same_numbers_and_null_where_they_are_unknown(person: C
     shop.record(publish=1.0, ack=3.0)
     known = person.get("/api/v1/capacity").json()
     mail = next(item for item in known["queues"] if item["queue"] == "mail")
-    assert (mail["outcome"], mail["drain_seconds"], mail["more_processes"], mail["tasks_per_slot_second"]) == ("drains", 300, 0, 0.5)
+    assert (mail["outcome"], mail["drain_seconds"], mail["more_processes"], mail["tasks_per_slot_second"]) == (
+        "drains",
+        299,
+        0,
+        0.5,
+    )  # without the two that wait for their ETA
     assert (mail["waiting"], mail["waiting_at_least"], mail["nodes"]) == (608, False, [BUSY])
     assert {item["hostname"]: item["load"] for item in known["nodes"]} == {BUSY: "busy", IDLE: "idle"}
 
