@@ -11,7 +11,6 @@ from django.http import QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
 
-from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard import queries
@@ -20,7 +19,7 @@ from dashboard.again.action import LeftOut, Ready
 from dashboard.again.message import SeenMessage, seen_message
 from dashboard.layout import changing, formatting
 from dashboard.models import User
-from dashboard.tasks.selection import Selection, of_ids, of_list
+from dashboard.tasks.selection import Named, Selection, of_ids, of_list
 from workers import queries as worker_queries
 from workers.models import Task
 
@@ -36,7 +35,7 @@ def failed_of(scope: Scope, key: int, most: int, now: datetime) -> Selection | N
     return Selection(failed[:most], len(tasks) > most, f"failures: {place}")
 
 
-class AgainPage:
+class AgainPage(Named):
     """The questions of one request. `given` names the tasks (`task` or `tasks` by number, `uuid` or `all` with `q`, `failure`: a group), or has a `message`;
     `broker` and `vhost` are what the frame's switchers chose."""
 
@@ -63,14 +62,6 @@ class AgainPage:
         if given.get("all") or given.getlist("uuid"):
             return of_list(self.scope, given, self.named_broker, self.named_vhost, again.STATES, most, self.now)
         return Selection([])
-
-    @cached_property
-    def named_broker(self) -> Broker | None:
-        return broker_queries.broker(self.scope, self.given.get("broker", "")) if self.given.get("broker") else self._broker
-
-    @property
-    def named_vhost(self) -> str | None:
-        return self.given.get("vhost") or self._vhost
 
     @cached_property
     def broker(self) -> Broker | None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 
 import msgspec
 from django.urls import reverse
 
 from brokers import queries as broker_queries
-from brokers.scope import Scope
 from dashboard.control import action as control
 from dashboard.layout import formatting
-from dashboard.layout.node_orders import REPLY_SECONDS
-from dashboard.models import AuditEvent
+from dashboard.layout.node_orders import REPLY_SECONDS, NotedOrder
 from workers import queries
 from workers.control.effects import READ_BACK_SECONDS, UNREADABLE, effect, shown
 from workers.control.plan import Node
@@ -32,20 +30,8 @@ class NodeLine(msgspec.Struct, frozen=True):
     waits: bool
 
 
-class OrderPage:
-    """The questions of one request about an order, which is an entry of the audit log."""
-
-    def __init__(self, scope: Scope, event: AuditEvent, now: datetime) -> None:
-        self.scope, self.event, self.now, self.detail = scope, event, now, event.detail
-
-    @property
-    def text(self) -> str:
-        return str(self.detail.get("text", ""))
-
-    @property
-    def problem(self) -> str:
-        """Why it was not sent, or is not known to have been; "" if the broker has it."""
-        return "" if self.detail.get("sent") == "yes" else str(self.detail.get("reason", "")) or "It is not known whether the broker has it."
+class OrderPage(NotedOrder):
+    """What an order did to worker nodes."""
 
     @property
     def unreadable(self) -> str:

@@ -104,17 +104,7 @@ class FailureList(Filtered):
 
     @property
     def views(self) -> list[dict[str, Any]]:
-        """Predefined filters; each takes the place of the others."""
-        texts = {text for _, text in VIEWS if text}
-        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts))
-        return [
-            {
-                "label": label,
-                "address": self.address.with_(q=f"{rest} {text}".strip()),
-                "current": any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text,
-            }
-            for label, text in VIEWS
-        ]
+        return self.exclusive_views(VIEWS)
 
     @cached_property
     def behind(self) -> str:

@@ -68,6 +68,19 @@ class Filtered:
         """The list with these terms searched for as text."""
         return self.address.with_(q=" ".join(literal(term.text) if term.problem else term.text for term in self.filter.terms))
 
+    def exclusive_views(self, views: Sequence[tuple[str, str]]) -> list[dict[str, Any]]:
+        """Predefined filters, (label, text), of which each takes the place of the others."""
+        texts = {text for _, text in views if text}
+        rest = self.filter.without(*(term for term in self.filter.terms if term.text in texts))
+        return [
+            {
+                "label": label,
+                "address": self.address.with_(q=f"{rest} {text}".strip()),
+                "current": any(term.text == text for term in self.filter.terms) if text else rest == self.filter.text,
+            }
+            for label, text in views
+        ]
+
 
 class Recorded(Protocol):
     """An object whose numbers are recorded: a queue, an exchange, a worker."""

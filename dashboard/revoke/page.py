@@ -18,7 +18,7 @@ from dashboard.layout import changing, formatting
 from dashboard.models import User
 from dashboard.revoke import action as revoking
 from dashboard.revoke.action import Chosen, Place
-from dashboard.tasks.selection import Selection, of_ids, of_list
+from dashboard.tasks.selection import Named, Selection, of_ids, of_list
 from workers import queries
 from workers.control.revocation import MOST_TASKS, SIGNALS, Revocation, read_stamps
 from workers.models import Task
@@ -39,7 +39,7 @@ class Confirmation(msgspec.Struct, frozen=True):
         return self.act == "terminate"
 
 
-class RevokePage:
+class RevokePage(Named):
     """The questions of one request. `given` names the tasks (`task` or `tasks` by number, `uuid` or `ids` with the place, or `all` with `q`) or a stamped
     header (`stamp` and `values`); `broker` and `vhost` are what the frame's switchers chose."""
 
@@ -87,15 +87,6 @@ class RevokePage:
         if self.given.get("all") or self.given.getlist("uuid"):
             return of_list(self.scope, self.given, self.named_broker, self.named_vhost, revoking.REVOCABLE_STATES, MOST_TASKS, self.now)
         return Selection([])
-
-    @cached_property
-    def named_broker(self) -> Broker | None:
-        """The broker that the form or the frame names."""
-        return broker_queries.broker(self.scope, self.given.get("broker", "")) if self.given.get("broker") else self._broker
-
-    @property
-    def named_vhost(self) -> str | None:
-        return self.given.get("vhost") or self._vhost
 
     @cached_property
     def chosen(self) -> Chosen:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 
 import msgspec
 from django.urls import reverse
 
 from brokers import queries as broker_queries
-from brokers.scope import Scope
 from dashboard.layout import formatting
-from dashboard.models import AuditEvent
+from dashboard.layout.node_orders import NotedOrder
 from dashboard.tasks.states import state_text
 from workers import queries
 from workers.control.revocation import READ_BACK_SECONDS, Seen, seen
@@ -39,20 +38,8 @@ class TaskLine(msgspec.Struct, frozen=True):
     waits: bool
 
 
-class ResultPage:
-    """The questions of one request about an order, which is an entry of the audit log."""
-
-    def __init__(self, scope: Scope, event: AuditEvent, now: datetime) -> None:
-        self.scope, self.event, self.now, self.detail = scope, event, now, event.detail
-
-    @property
-    def text(self) -> str:
-        return str(self.detail.get("text", ""))
-
-    @property
-    def problem(self) -> str:
-        """Why it was not sent, or is not known to have been; "" if the broker has it."""
-        return "" if self.detail.get("sent") == "yes" else str(self.detail.get("reason", "")) or "It is not known whether the broker has it."
+class ResultPage(NotedOrder):
+    """What an order to revoke did to tasks."""
 
     @cached_property
     def _workers(self) -> dict[str, Worker]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 
 import msgspec
 from django.http import QueryDict
 
+from brokers import queries as broker_queries
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.tasks import filter as task_filter
@@ -25,6 +27,23 @@ class Selection(msgspec.Struct, frozen=True):
     more: bool = False
     text: str = ""
     problems: tuple[str, ...] = ()
+
+
+class Named:
+    """The place in which a page acts: that of its form, else what the frame's switchers chose."""
+
+    scope: Scope
+    given: QueryDict
+    _broker: Broker | None
+    _vhost: str | None
+
+    @cached_property
+    def named_broker(self) -> Broker | None:
+        return broker_queries.broker(self.scope, self.given.get("broker", "")) if self.given.get("broker") else self._broker
+
+    @property
+    def named_vhost(self) -> str | None:
+        return self.given.get("vhost") or self._vhost
 
 
 def of_ids(scope: Scope, ids: str, most: int) -> Selection:

@@ -214,7 +214,7 @@ class Inspector:
                 self._request(channel, queue, command, content_type, spoken_by if self._may_address else None)
 
     def _query(self, channel: Channel, queue: str, answering: Mapping[str, str]) -> None:
-        """Of workers that do not answer now nothing is requested; whoever wanted to know wants it again."""
+        """Requests nothing of workers that do not answer now: what was queued for them is dropped, and queued again while it is needed."""
         with contextlib.suppress(Empty):
             while True:
                 hostname, uuids = self._queries.get_nowait()
