@@ -1,8 +1,9 @@
 // Charts of templates/components/_chart.html: uPlot with one time axis and one cursor for the page, live points, gaps, a keyboard, a table.
 // What it begins with stands in data-chart; "hareline:row" and "hareline:tick" append. Where some may be missing, its part of the page
-// is fetched again, and the table's rows with it when somebody opens it. Without scripts the page shows its table.
+// is fetched again, and the table's rows with it when somebody opens it; a reader's cursor stays. Without scripts the page shows its table.
 
 /* global uPlot */ // a classic script before this one: the module form is twice as long
+import "./chart_kept.js";
 import { outdated } from "./live_parts.js";
 
 const charts = new Map(); // figure: LiveChart
@@ -31,7 +32,8 @@ class LiveChart {
   constructor(figure) {
     this.figure = figure;
     this.part = (name) => figure.querySelector(`[data-chart-${name}]`);
-    Object.assign(this, JSON.parse(figure.dataset.chart)); // lines, times, values, marks, rendered, range, step, interval, decimals (dashboard/layout/charts.py)
+    this.source = figure.dataset.chart;
+    Object.assign(this, JSON.parse(this.source)); // lines, times, values, marks, rendered, range, step, interval, decimals (dashboard/layout/charts.py)
     this.metrics = Object.keys(this.values);
     this.latest = Object.fromEntries(this.metrics.map((metric) => [metric, this.values[metric].at(-1) ?? null]));
     this.ahead = this.rendered - performance.now() / 1000;
@@ -181,6 +183,22 @@ class LiveChart {
     this.part("said").textContent = at === null ? "" : this.sentence(at);
   }
 
+  // Where a reader is, for the chart that takes this one's place.
+  reading() {
+    const { left } = this.plot.cursor;
+    return { time: this.at != null ? this.times[this.at] : left >= 0 ? this.plot.posToVal(left, "x") : null, byKeys: this.at != null };
+  }
+
+  // The same moment again, or the point next to it; what was said of it stays.
+  goOn({ time, byKeys }) {
+    if (time === null || !this.times.length) return;
+    const after = this.times.findIndex((each) => each >= time);
+    const at = after < 0 ? this.times.length - 1 : after > 0 && time - this.times[after - 1] < this.times[after] - time ? after - 1 : after;
+    if (byKeys && document.activeElement === this.part("plot")) this.at = at;
+    if (byKeys) this.part("said").textContent ||= this.sentence(at);
+    pointAt(this.times[at]);
+  }
+
   append(at, numbers = {}) {
     for (const metric of this.metrics) if (metric in numbers) this.latest[metric] = numbers[metric];
     const last = this.times.at(-1);
@@ -229,14 +247,17 @@ function pointAt(time) {
 }
 
 function find() {
+  const readings = new Map(); // id of a figure: where its reader was
   for (const [figure, chart] of charts) {
-    if (figure.isConnected && figure.contains(chart.plot.root)) continue;
+    if (figure.isConnected && figure.contains(chart.plot.root) && figure.dataset.chart === chart.source) continue;
+    readings.set(figure.id, chart.reading());
     chart.destroy();
     charts.delete(figure);
   }
   const fresh = [...document.querySelectorAll("[data-chart]")].filter((figure) => !charts.has(figure));
   for (const figure of fresh) charts.set(figure, new LiveChart(figure));
   for (const figure of fresh) charts.get(figure).build();
+  for (const figure of fresh) charts.get(figure).goOn(readings.get(figure.id) ?? { time: null });
 }
 
 const seconds = (at) => (typeof at === "number" ? at : Date.parse(at) / 1000);

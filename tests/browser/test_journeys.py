@@ -161,10 +161,20 @@ def test_keyboard_alone_leads_from_the_login_to_a_queue(stack: Stack, open_conte
     page.get_by_role("link", name="reports", exact=True).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="reports").first).to_be_visible()
-    chart = page.locator("[data-chart-plot]").first
+    chart, said = page.locator("[data-chart-plot]").first, page.locator("[data-chart-said]").first
+    expect(chart).to_be_visible()  # the heading is there before the scripts of its page are
     chart.focus()
+    expect(chart).to_be_focused()
     page.keyboard.press("ArrowLeft")
-    expect(page.locator("[data-chart-said]").first).not_to_have_text("")
+    expect(said).not_to_have_text("")
+    sentence = said.inner_text()
+    page.evaluate("document.querySelectorAll('.uplot').forEach((plot) => { plot.dataset.old = 'yes' })")
+    page.locator("[data-part=charts]").dispatch_event("hareline:outdated")
+    expect(page.locator(".uplot[data-old]")).to_have_count(0)  # drawn anew from what was fetched
+    expect(chart).to_be_focused()
+    expect(said).to_have_text(sentence)
+    page.keyboard.press("Home")
+    expect(said).not_to_have_text(sentence)
 
 
 def test_the_page_is_whole_without_scripts(stack: Stack, open_context: OpenContext) -> None:
