@@ -34,6 +34,7 @@ SAMPLE = 10
 STATES = ("FAILURE", "REVOKED", "REJECTED")
 """Of what a filter finds, only these."""
 ALREADY = "was run again already"
+MEANWHILE = "It was run again meanwhile, or one of them was, perhaps by the same confirmation sent twice. Nothing more was sent. Look again at what is left."
 TOO_OFTEN = f"{changing.MOST} batches a minute are enough. Run several tasks again together instead."
 
 
@@ -115,11 +116,18 @@ def sorted_out(broker: str, vhost: str, tasks: Iterable[Task], include_again: bo
     return ready, [LeftOut(why, found) for why, found in others.items()]
 
 
-def begin(user: User | AnonymousUser, broker: str, vhost: str, ready: Sequence[Ready], per_second: float, about: str, now: datetime) -> RunAgainBatch:
-    """The batch of these tasks, each with its new id; nothing is sent yet."""
+def begin(
+    user: User | AnonymousUser, broker: str, vhost: str, ready: Sequence[Ready], per_second: float, about: str, now: datetime, after: int
+) -> RunAgainBatch:
+    """The batch of these tasks, each with its new id; nothing is sent yet. RunAgainMeanwhile if one was run again later than `after`, the newest run that was
+    known when they were chosen."""
     items = [(one.task.pk, one.task.uuid, str(uuid4()), one.order.task) for one in ready]
     name = items[0][1] if len(items) == 1 else f"{len(items)} tasks"
     with audited(user, ACTION, broker=broker, vhost=vhost, name=name, about=about, per_second=per_second, uuids=[old for _, old, _, _ in items]) as act:
-        batch = store.begin_run_again(user, broker, vhost, about, per_second, items, now)
+        try:
+            batch = store.begin_run_again(user, broker, vhost, about, per_second, items, now, after)
+        except store.RunAgainMeanwhile:
+            act.failed(MEANWHILE)
+            raise
         act.detail["batch"] = batch.pk
     return batch

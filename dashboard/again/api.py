@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from brokers import queries as broker_queries
 from brokers.models import Broker
-from dashboard import queries
+from dashboard import queries, store
 from dashboard.again import action as again
 from dashboard.again import runner
 from dashboard.again.action import LeftOut, Ready
@@ -94,6 +94,7 @@ def run_again(request: HttpRequest, given: RunAgainOrder) -> Status[Any]:
     if broker_queries.virtual_host(scope(request), broker.pk, given.vhost) is None:
         raise not_found(f"There is no virtual host {given.vhost} on {broker.name}.", "vhost")
     selected = _selected(request, given, broker)
+    newest = queries.newest_run_again()
     ready, left_out = again.sorted_out(broker.name, given.vhost, selected.tasks, given.include_again)
     going = ready[: given.limit]
     if given.dry_run:
@@ -104,7 +105,10 @@ def run_again(request: HttpRequest, given: RunAgainOrder) -> Status[Any]:
         raise _refused(request, given, *why)
     if changing.is_often(again.CHANGE, request.user, timezone.now()):
         raise _refused(request, given, again.TOO_OFTEN, 429)
-    batch = again.begin(request.user, broker.name, given.vhost, going, given.per_second, selected.text, timezone.now())
+    try:
+        batch = again.begin(request.user, broker.name, given.vhost, going, given.per_second, selected.text, timezone.now(), newest)
+    except store.RunAgainMeanwhile:
+        raise Problem(409, again.MEANWHILE, "uuids") from None
     runner.run(batch.pk) if len(going) == 1 else runner.start(batch.pk)
     return Status(202, _answer(batch.pk, going, left_out, selected))
 

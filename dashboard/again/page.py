@@ -42,6 +42,7 @@ class AgainPage(Named):
     def __init__(self, scope: Scope, user: User | AnonymousUser, given: QueryDict, broker: Broker | None, vhost: str | None, now: datetime) -> None:
         self.scope, self.user, self.given, self.now = scope, user, given, now
         self._broker, self._vhost = broker, vhost
+        self.newest_now = 0
         self.problems: dict[str, str] = {}
         self.problem = ""  # why nothing was begun, though all is right
 
@@ -105,6 +106,7 @@ class AgainPage(Named):
 
     @cached_property
     def _sorted(self) -> tuple[list[Ready], list[LeftOut]]:
+        self.newest_now = queries.newest_run_again()  # before it is looked which were run again
         found = [] if self.wrong_choice else self.selection.tasks
         return again.sorted_out(self.broker_name, self.vhost, found, self.include_again)
 
@@ -201,6 +203,12 @@ class AgainPage(Named):
             return found
         self.problems["per_second"] = f"Enter a number from {again.SLOWEST_PER_SECOND:g} to {again.FASTEST_PER_SECOND:g}."
         return again.USUAL_PER_SECOND
+
+    @cached_property
+    def newest_run(self) -> int:
+        """The newest run of any task when the page was shown, which is posted with it: what is confirmed a second time is not sent a second time."""
+        text = self.given.get("newest", "")
+        return int(text) if text.isdecimal() and len(text) < 19 else 0
 
     @property
     def going(self) -> Sequence[Ready]:

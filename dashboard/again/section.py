@@ -12,8 +12,7 @@ from django.urls import reverse
 from brokers.scope import Scope
 from dashboard import queries
 from dashboard.again import action as again
-from dashboard.models import RunAgain, User
-from dashboard.queries.runs_again import NOT_RUN
+from dashboard.models import NOT_RUN_AGAIN, RunAgain, User
 from workers import queries as worker_queries
 from workers.control.revocation import ENDED
 from workers.models import Task
@@ -48,7 +47,7 @@ class AgainSection:
         task = self.task
         if not self.scope.covers(task.broker.name, task.vhost):
             return []
-        return [self._link(item) for item in queries.runs_of_task(task.broker.name, task.vhost, task.uuid) if item.state not in NOT_RUN]
+        return [self._link(item) for item in queries.runs_of_task(task.broker.name, task.vhost, task.uuid) if item.state not in NOT_RUN_AGAIN]
 
     def _link(self, item: RunAgain) -> Link:
         is_new = item.old_uuid == self.task.uuid

@@ -43,7 +43,11 @@ def begin(request: HttpRequest) -> HttpResponse:
         return render(request, "again/index.html", {"page": shown, "now": shown.now}, status=status)
     if shown.seen is not None:
         return redirect("run_again_batch", pk=_sent_message(request, shown).pk)
-    batch = again.begin(request.user, shown.broker_name, shown.vhost, shown.going, shown.per_second, shown.selection.text, shown.now)
+    try:
+        batch = again.begin(request.user, shown.broker_name, shown.vhost, shown.going, shown.per_second, shown.selection.text, shown.now, shown.newest_run)
+    except store.RunAgainMeanwhile:
+        shown.problem = again.MEANWHILE
+        return render(request, "again/index.html", {"page": shown, "now": shown.now}, status=409)
     runner.run(batch.pk) if len(shown.going) == 1 else runner.start(batch.pk)
     return redirect("run_again_batch", pk=batch.pk)
 

@@ -6,10 +6,11 @@ Written only by `dashboard.store`, read only by `dashboard.queries`.
 from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingRound, RuleSetting, Silence
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
 from dashboard.models.people import ApiToken, AuditEvent, AuditHead, CacheEntry, Granted, Invitation, LoginDelay, Role, User
-from dashboard.models.runs_again import RunAgain, RunAgainBatch
+from dashboard.models.runs_again import NOT_RUN_AGAIN, RunAgain, RunAgainBatch
 from dashboard.models.task_views import TaskView
 
 __all__ = [
+    "NOT_RUN_AGAIN",
     "ApiToken",
     "AuditEvent",
     "AuditHead",

@@ -6,6 +6,9 @@ from django.db import models
 
 from dashboard.models.people import User
 
+NOT_RUN_AGAIN = ("left out", "not sent", "returned")
+"""States of what no queue has."""
+
 
 class RunAgainBatch(models.Model):
     """Tasks of one virtual host that a person runs again together, one after the other. `beat_at`: when the program that sends them last did something."""

@@ -68,7 +68,7 @@ from dashboard.queries.people import (
     token,
     user_of_session,
 )
-from dashboard.queries.runs_again import run_again_already, run_again_batch, run_again_counts, run_again_items, run_again_pause, runs_of_task
+from dashboard.queries.runs_again import newest_run_again, run_again_already, run_again_batch, run_again_counts, run_again_items, run_again_pause, runs_of_task
 from dashboard.queries.task_views import task_views
 from dashboard.queries.visible_findings import patterns_in, unescaped
 
@@ -105,6 +105,7 @@ __all__ = [
     "managers",
     "matches",
     "migration_differences",
+    "newest_run_again",
     "notices",
     "notified_of",
     "open_findings",

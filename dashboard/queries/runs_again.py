@@ -8,11 +8,9 @@ from datetime import datetime
 from django.db.models import Count, Q
 
 from brokers.scope import Scope
-from dashboard.models import RunAgain, RunAgainBatch
+from dashboard.models import NOT_RUN_AGAIN, RunAgain, RunAgainBatch
 
 SHOWN = 10
-NOT_RUN = ("left out", "not sent", "returned")
-"""States of what no queue has."""
 
 
 def run_again_batch(scope: Scope, batch_id: int) -> RunAgainBatch | None:
@@ -48,4 +46,9 @@ def runs_of_task(broker: str, vhost: str, uuid: str) -> list[RunAgain]:
 def run_again_already(broker: str, vhost: str, uuids: Collection[str]) -> frozenset[str]:
     """Those of these tasks that were run again, or are about to be."""
     rows = RunAgain.objects.filter(old_uuid__in=list(uuids), batch__broker=broker, batch__vhost=vhost)
-    return frozenset(rows.exclude(state__in=NOT_RUN).values_list("old_uuid", flat=True))
+    return frozenset(rows.exclude(state__in=NOT_RUN_AGAIN).values_list("old_uuid", flat=True))
+
+
+def newest_run_again() -> int:
+    """The key of the task that was run again last, of all; 0 before the first."""
+    return RunAgain.objects.order_by("-pk").values_list("pk", flat=True).first() or 0

@@ -33,6 +33,7 @@ from dashboard.store.people import (
 from dashboard.store.rule_settings import set_rule, unset_rule
 from dashboard.store.runs_again import (
     RUN_AGAIN_STALLED,
+    RunAgainMeanwhile,
     begin_run_again,
     end_run_again,
     end_run_again_item,
@@ -58,6 +59,7 @@ __all__ = [
     "RUN_AGAIN_STALLED",
     "UNCHANGED",
     "LoginTry",
+    "RunAgainMeanwhile",
     "accept_invitation",
     "add_silence",
     "add_token",

@@ -9,7 +9,8 @@ from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.db.models import Q
 
-from dashboard.models import RunAgain, RunAgainBatch, User
+from brokers.models import Broker
+from dashboard.models import NOT_RUN_AGAIN, RunAgain, RunAgainBatch, User
 
 RUN_AGAIN_STALLED = timedelta(seconds=60)
 """After which a batch that does nothing is taken for one whose program has ended: a sending lasts 15 s at most."""
@@ -17,11 +18,28 @@ MOST_RUN_AGAIN_BATCHES = 10_000
 _EARLY = 0.8  # of the pause between two: clocks and threads are not exact
 
 
+class RunAgainMeanwhile(Exception):
+    """Somebody else, or the same confirmation once more, has begun to run one of the tasks again."""
+
+
 def begin_run_again(
-    user: User | AnonymousUser, broker: str, vhost: str, about: str, per_second: float, items: Sequence[tuple[int | None, str, str, str]], now: datetime
+    user: User | AnonymousUser,
+    broker: str,
+    vhost: str,
+    about: str,
+    per_second: float,
+    items: Sequence[tuple[int | None, str, str, str]],
+    now: datetime,
+    after: int | None = None,
 ) -> RunAgainBatch:
-    """`items`: (key of the old task, its uuid, the new uuid, the task's name)."""
+    """`items`: (key of the old task, its uuid, the new uuid, the task's name). `after`: the newest run that was known when these were chosen; RunAgainMeanwhile
+    if one of the tasks has a later one, whichever process began it. None: not looked for."""
     with transaction.atomic():
+        list(Broker.objects.select_for_update(no_key=True).filter(name=broker))  # one after the other: SQLite's writers wait for each other anyway
+        if after is not None:
+            later = RunAgain.objects.filter(pk__gt=after, old_uuid__in=[old for _, old, _, _ in items], batch__broker=broker, batch__vhost=vhost)
+            if later.exclude(state__in=NOT_RUN_AGAIN).exists():
+                raise RunAgainMeanwhile
         batch = RunAgainBatch.objects.create(
             user_id=user.pk,
             user_name=user.get_username(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,20 @@ def test_who_may_not_see_arguments_cant_send_them_and_who_may_not_send_gets_403_
     limited = Client()
     limited.force_login(a_person("bo", "operator", queue="mail"))  # sending needs the whole virtual host
     assert limited.post("/tasks/again/begin/", {"tasks": task.pk}).status_code == 403
+
+
+def test_a_confirmation_that_is_sent_twice_is_refused_the_second_time_until_a_person_has_looked_again(person: Client, broker: Broker) -> None:
+    task = seen(broker, "u1")
+    given = {"tasks": task.pk, "newest": 0}
+    begun(task)
+    for answer in (person.post("/tasks/again/begin/", given), person.post("/tasks/again/begin/", {"tasks": task.pk})):
+        assert answer.status_code == 409 and "Nothing more was sent." in answer.content.decode()
+    assert RunAgain.objects.count() == 1
+    page = person.post("/tasks/again/", {"tasks": task.pk}).content.decode()
+    assert "It was run again already." in page
+    newest = re.findall(r'name="newest" value="(\d+)"', page)
+    assert person.post("/tasks/again/begin/", {"tasks": task.pk, "newest": newest[0]}).status_code == 302
+    assert RunAgain.objects.count() == 2
 
 
 def test_one_that_could_not_be_sent_is_recorded_and_may_be_run_again(person: Client, broker: Broker) -> None:

@@ -44,7 +44,7 @@ def test_failed_tasks_run_again_with_equal_arguments_and_new_ids(
         Task.objects.create(broker=broker, vhost=vhost, uuid=f"old-{number}", first_seen_at=now, changed_at=now, **known)
     ready, left_out = again.sorted_out("prod", vhost, Task.objects.select_related("broker"), include_again=False)
     assert left_out == []
-    batch = again.begin(User.objects.create_superuser("ada"), "prod", vhost, ready, 10.0, "", now)
+    batch = again.begin(User.objects.create_superuser("ada"), "prod", vhost, ready, 10.0, "", now, after=0)
     runner.run(batch.pk)
     items = queries.run_again_items(batch.pk)
     assert [(item.old_uuid, item.state) for item in items] == [("old-0", "confirmed"), ("old-1", "confirmed")]

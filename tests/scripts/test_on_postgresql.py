@@ -27,6 +27,7 @@ SELECTION = (
     "tests/faults/test_postgresql.py",
     "tests/findings/test_gathered.py",
     "tests/live/test_tail.py",
+    "tests/pages/test_again_twice.py",
     "tests/live/test_tail_faults.py::test_while_the_database_cant_be_read_topics_fail_questions_are_answered_and_all_recover",
     "tests/brokers/test_snapshot_days.py",
     "tests/workers/test_failures_counted.py",
