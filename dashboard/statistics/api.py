@@ -15,7 +15,7 @@ from dashboard.api.errors import ERRORS, invalid
 from dashboard.api.parameters import Moment, MomentOrAgo, Name, OfBroker, Paged, check_broker, one_page, refuse_unknown, scope
 from dashboard.statistics.differences import differences
 from dashboard.statistics.figures import SORTS, Row
-from dashboard.statistics.listing import Listing
+from dashboard.statistics.listing import kept_listing
 from dashboard.statistics.ranges import LONGEST, TimeRange, range_of
 from dashboard.statistics.sources import source_of
 from workers import queries
@@ -110,18 +110,18 @@ def task_statistics(request: HttpRequest, query: Query[StatisticsQuery]) -> dict
     if query.sort.removeprefix("-") not in SORTS:
         raise invalid("sort", f"unknown sort {query.sort!r}; allowed, each also with a leading -: {', '.join(SORTS)}")
     now, shown = timezone.now(), _range(query)
-    listing = Listing(scope(request), _question(query, shown), shown, query.by, query.sort, now)
     brokers = list(broker_queries.brokers(scope(request)))
+    found = kept_listing(scope(request), _question(query, shown), shown, query.by, query.sort, now, brokers)
     names, chosen = {broker.pk: broker.name for broker in brokers}, next((broker for broker in brokers if broker.name == query.broker), None)
     source = source_of(scope(request), brokers, chosen, query.vhost, now)
-    items = [_item(row, query.by, names) for row in listing.whole(one_page(listing.every, query))]
-    range_facts = {"from": shown.since, "to": shown.until, "period_seconds": shown.seconds}
+    items = [_item(row, query.by, names) for row in found.whole(one_page(found.every, query))]
+    range_facts = {"from": found.shown.since, "to": found.shown.until, "period_seconds": shown.seconds}
     return {
         **range_facts,
         "received_at": source.received_at,
         "lost_events": source.lost,
         "counted_since": source.since,
-        "total": len(listing.every),
+        "total": len(found.every),
         "items": items,
     }
 

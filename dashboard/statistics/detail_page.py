@@ -121,7 +121,8 @@ class StatisticsOfOne:
         """When the periods began in which events of any task came."""
         if shown not in self._seen_in:
             question = StatisticsQuestion(shown.since, shown.until, shown.seconds, self.broker.pk, self.vhost)
-            self._seen_in[shown] = queries.counted_periods(self.scope, question).get((self.broker.pk, self.vhost), set())
+            place = (self.broker.pk, self.vhost)
+            self._seen_in[shown] = queries.counted_periods(self.scope, question, {place}).get(place, set())
         return self._seen_in[shown]
 
     @cached_property

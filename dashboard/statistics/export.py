@@ -21,7 +21,7 @@ def table(page: StatisticsPage) -> str:
     for row in page.listing.with_durations(page.every_row):
         named = (
             page.names.get(row.broker_id, ""), row.vhost, "" if page.group == "queue" else row.name_text, "" if page.group == "name" else row.queue_text,
-            page.range.since, page.range.until,
+            page.shown.since, page.shown.until,
         )  # fmt: skip
         writer.writerow([csv_cell(value) for value in (*named, *(getattr(row.counted, kind) for kind in _KINDS), *row.runtimes, *row.waits)])
     return text.getvalue()

@@ -15,7 +15,7 @@ from brokers.scope import Scope
 from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.live import topics
 from dashboard.statistics.figures import GROUPS, SORTS, TOPS, Row
-from dashboard.statistics.listing import Listing
+from dashboard.statistics.listing import Listing, kept_listing
 from dashboard.statistics.ranges import RANGES, TimeRange, chosen
 from dashboard.statistics.sources import Source, source_of
 from workers.queries import StatisticsQuestion
@@ -45,7 +45,12 @@ class StatisticsPage:
     def listing(self) -> Listing:
         shown = self.range
         question = StatisticsQuestion(shown.since, shown.until, shown.seconds, self.broker.pk if self.broker else None, self.vhost)
-        return Listing(self.scope, question, shown, self.group, self.sort, self.now)
+        return kept_listing(self.scope, question, shown, self.group, self.sort, self.now, self.brokers)
+
+    @property
+    def shown(self) -> TimeRange:
+        """What was read, which another viewer may have needed a little earlier."""
+        return self.listing.shown
 
     @property
     def every_row(self) -> list[Row]:
@@ -108,7 +113,7 @@ class StatisticsPage:
 
     @property
     def source_text(self) -> str:
-        return self.source.text(self.range)
+        return self.source.text(self.shown)
 
     @cached_property
     def source(self) -> Source:
@@ -121,6 +126,11 @@ class StatisticsPage:
     @property
     def several_places(self) -> bool:
         return len({(row.broker_id, row.vhost) for row in self.every_row}) > 1
+
+    @property
+    def follows(self) -> str:
+        """How often the table renews itself."""
+        return f"tick/{self.range.renewed_seconds}"
 
     @property
     def topics(self) -> list[str]:

@@ -11,6 +11,8 @@ from workers.task_statistics import KEPT_SECONDS, TIERS, period, tier_for
 
 RANGES = (("1h", 3600, "1 h"), ("24h", 86_400, "24 h"), ("7d", 7 * 86_400, "7 days"))
 PERIOD_WORDS = {60: "minute", 3600: "hour", 86_400: "day"}
+RENEWED_SECONDS = {60: 30, 3600: 120, 86_400: 600}
+"""How often a page of such periods renews itself: what came meanwhile changes little of a longer range."""
 LONGEST = timedelta(days=730)
 
 
@@ -35,6 +37,10 @@ class TimeRange(msgspec.Struct, frozen=True):
     def starts(self) -> list[int]:
         """Of every period in the range."""
         return list(range(int(self.since.timestamp()), int(-(-self.until.timestamp() // 1)), self.seconds))
+
+    @property
+    def renewed_seconds(self) -> int:
+        return RENEWED_SECONDS[self.seconds]
 
     def earlier(self, by: timedelta, now: datetime) -> TimeRange:
         """As long, and so much earlier, in the same periods or, where these are no longer kept, in longer ones."""

@@ -28,6 +28,7 @@ PARTS = {
     "routing": "Explaining where a message goes",
     "intake": "Taking Celery’s events in",
     "tasks": "Tasks, a million of them",
+    "task_statistics": "Statistics of tasks",
     "history": "History",
     "fanout": "Many viewers",
     "reconnect": "Many viewers who come back at once",
@@ -41,6 +42,7 @@ QUICK = {
     "routing": ("--bindings", "2000", "--seconds", "0.3"),
     "intake": ("--tasks", "12000"),
     "tasks": ("--tasks", "40000"),
+    "task_statistics": ("--names", "100"),
     "history": ("--queues", "2000", "--polls", "180"),
     "fanout": ("--viewers", "300", "--rounds", "5"),
     "reconnect": ("--viewers", "100"),
@@ -70,6 +72,8 @@ METHOD = """
 - **tasks**: pages as Django makes them, each against Flower's table of tasks (its search), while another process stores 2,000 events a second into the same
   database: SQLite, and a private server of PostgreSQL, whose processor time is not in that of the page, with the tasks of seven days in as many partitions.
   `.venv/bin/python -m script.bench_parts.tasks --engine postgresql --tasks 10000000` measures ten million of them.
+- **task_statistics**: pages and calls as Django makes them, of a thousand task names that all ran in every minute, hour and day that is kept of 30 days,
+  in SQLite: more rows than any real database of as many names has. The next viewer reads what is kept of the first one’s answer.
 - **history**: an hour of polls every 5 seconds; the peer is a row for each queue that changed, in SQLite.
 - **fanout**: one web server, one patch to 1,000 sockets, against the in-memory channel layer. The program of the sockets shares the machine; it does no more
   for a frame than to find its end and its time.

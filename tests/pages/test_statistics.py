@@ -12,6 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Broker, Queue, VirtualHost
+from brokers.queries import kept
 from dashboard.models import User
 from tests.people import person
 from workers import store
@@ -178,6 +179,26 @@ def test_the_call_returns_the_same_with_its_range(client: Client, shop: Shop) ->
     compared = client.get("/api/v1/task-statistics/compare?from=-1h&at=-30min").json()
     assert {one["what"]: one["after"] for one in compared["differences"]}["Ended"] == 141
     assert client.get("/api/v1/task-statistics/compare?from=-1h&at=-3h").status_code == 400
+
+
+def test_viewers_share_what_was_read_of_a_range_until_its_page_renews_itself(client: Client, shop: Shop) -> None:
+    address = "/api/v1/task-statistics?name=shop.mail"
+
+    def succeeded(user: Any = None) -> list[int]:
+        client.force_login(user or ann())
+        return [item["succeeded"] for item in client.get(address).json()["items"]]
+
+    assert succeeded() == [100]
+    shop.ran("shop.mail", "mail", succeeded=5)
+    some = person("sue", "viewer", broker="prod", queue="mail")
+    assert [succeeded(), succeeded(person("bob", "viewer")), succeeded(some)] == [[100], [100], [105]]
+    kept.forget()
+    assert succeeded() == [105]
+
+
+@pytest.mark.parametrize(("query", "seconds"), [("", 30), ("?range=24h", 120), ("?from=-30d", 600)])
+def test_a_longer_range_renews_itself_more_rarely(client: Client, shop: Shop, query: str, seconds: int) -> None:
+    assert f'data-follows="tick/{seconds}"' in html(client, f"/tasks/statistics/{query}")
 
 
 def test_who_may_view_some_queues_sees_nothing_of_others(client: Client, shop: Shop) -> None:

@@ -278,3 +278,16 @@ def test_minutes_are_kept_two_days_hours_ninety_and_days_two_years(broker: Broke
     assert store.trim_statistics(NOON, most=4) == 4
     assert store.trim_statistics(NOON) == 2
     assert Counter(TaskStatistic.objects.values_list("seconds", flat=True)) == {MINUTE: 1, HOUR: 2, DAY: 3}
+
+
+@pytest.mark.parametrize("seconds", TIERS)
+def test_periods_in_which_tasks_came_are_those_of_the_virtual_host_whoever_may_view_how_much_of_it(broker: Broker, seconds: int) -> None:
+    for ago, name, vhost in ((0, "a", "/"), (90, "a", "/"), (90, "b", "/"), (7000, "b", "/"), (200, "c", "other"), (90_000, "a", "/")):
+        save_counted(broker.pk, vhost, counted(name, "q", START - ago))
+    place, question = (broker.pk, "/"), StatisticsQuestion(NOON - timedelta(days=2), NOON + timedelta(minutes=1), seconds)
+    wanted = {int((START - ago) // seconds) * seconds for ago in (0, 90, 7000, 90_000)}
+    every_queue = Scope((Place(queue=("*",)),))  # read by another query
+    for _ in range(2):
+        for scope in (EVERYTHING, every_queue, Scope((Place(vhost=("/",)),))):
+            assert queries.counted_periods(scope, question, {place})[place] == {start for start in wanted if start >= question.since.timestamp()}
+        store.sum_statistics()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from django.db import connection
 from django.db.models import Q, QuerySet, Sum
 
+from brokers.database.engine import unindexed
 from brokers.models import Broker
 from brokers.queries.one_moment import one_moment
 from brokers.queries.pages import BrokerRef, in_scope, visible_brokers
@@ -135,16 +138,34 @@ def _batches(scope: Scope, question: StatisticsQuestion) -> QuerySet[Any, Any]:
     return rows.filter(broker__in=brokers).values_list("broker_id", "broker__name", "vhost", "counts")
 
 
-def counted_periods(scope: Scope, question: StatisticsQuestion) -> dict[tuple[int, str], set[int]]:
-    """By broker and virtual host, when the periods began in which events of any visible task came, whatever its name and queue."""
+def counted_periods(scope: Scope, question: StatisticsQuestion, places: Collection[tuple[int, str]]) -> dict[tuple[int, str], set[int]]:
+    """By broker and virtual host, when the periods began in which events of any visible task came, whatever its name and queue. `places`: those in
+    question, which the person may view."""
     question = msgspec.structs.replace(question, name=None, queue=None, names=None, queues=None)
-    rows = _rows(scope, question, _in_periods(question))
     found: dict[tuple[int, str], set[int]] = {}
-    for broker_id, vhost, start in rows.order_by().values_list("broker_id", "vhost", "start").distinct():
-        found.setdefault((broker_id, vhost), set()).add(start)
+    if scope.limits_queues:
+        rows = _rows(scope, question, _in_periods(question))
+        for broker_id, vhost, start in rows.order_by().values_list("broker_id", "vhost", "start").distinct():
+            found.setdefault((broker_id, vhost), set()).add(start)
+    else:
+        found = {place: _starts(place, question) for place in places}
     for part in _waiting(scope, question):
         found.setdefault((part.broker_id, part.vhost), set()).add(part.start)
     return found
+
+
+def _starts(place: tuple[int, str], question: StatisticsQuestion) -> set[int]:
+    """Of all rows of a virtual host: the index leads from one period to the next, however many names there are in each."""
+    there = f"{unindexed('broker_id')} = %s AND {unindexed('vhost')} = %s"
+    following = f"(SELECT start FROM workers_taskstatistic WHERE seconds = %s AND start {{}} AND start < %s AND {there} ORDER BY start LIMIT 1)"  # noqa: S608
+    query = (
+        f"WITH RECURSIVE found(value) AS (SELECT {following.format('>= %s')} UNION ALL "  # noqa: S608  (names of our own model)
+        f"SELECT {following.format('> found.value')} FROM found WHERE found.value IS NOT NULL) SELECT value FROM found WHERE value IS NOT NULL"
+    )
+    since, until, seconds = math.ceil(question.since.timestamp()), math.ceil(question.until.timestamp()), question.seconds
+    with connection.cursor() as cursor:
+        rows = cursor.execute(query, [seconds, since, until, *place, seconds, until, *place]).fetchall()
+    return {start for (start,) in rows}
 
 
 def counted_since(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> datetime | None:
