@@ -24,6 +24,7 @@ from dashboard.findings.rule import Found, Object, identity
 if TYPE_CHECKING:
     from brokers.models import Broker, Change, ClientTrend, Connection, Consumer, Heartbeat, Node, PollAttempt, Queue, Transfer, VirtualHost
     from brokers.queries.for_findings import ClosedClient
+    from dashboard.findings.missed_runs import Expected
     from dashboard.models import Target
     from workers.models import EventSource, Worker
     from workers.queries.held_tasks import HeldTasks
@@ -67,6 +68,8 @@ class Facts:
     outcomes: Sequence[TaskOutcomes] = ()
     risen: Mapping[tuple[str, int], Risen] = field(default_factory=dict)
     """By how much a counter has risen lately: ("lost of worker", primary key), ("refused", primary key of an event source)."""
+    expected: Sequence[Expected] = ()
+    """Periodic tasks, and which of their moments had no run."""
     drift: Sequence[Drift] | None = None  # None: not known yet
     passage: Passage | None = None  # None: nothing is known of it
     installation: Installation | None = None  # in the round about Hareline itself

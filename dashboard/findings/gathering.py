@@ -54,6 +54,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         gone_for=worker_queries.gone_for(),
         outcomes=kept.outcomes(broker, now, failing),
         risen=kept.counters.note(_counters(workers, sources), now),
+        expected=kept.missed.expected(broker, now),
         drift=kept.drift(broker, workers, now),
         passage=kept.passages.note(broker, sources, now),
         blocked=lambda: for_findings.blocked_connections(broker),

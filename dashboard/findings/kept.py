@@ -14,6 +14,7 @@ from dashboard.findings.drift import Drift
 from dashboard.findings.drift_reader import DriftReader
 from dashboard.findings.facts import by_queue
 from dashboard.findings.gathered_queues import QueueReader
+from dashboard.findings.missed_reader import MissedReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
 from dashboard.findings.passage import Passages
 from dashboard.findings.polled import PolledReader
@@ -58,7 +59,7 @@ class Kept:
         self._outcomes, self._changed_at = Outcomes(), _NEVER
         self._counted: OrderedDict[int, None] = OrderedDict()
         self._held: dict[int, tuple[datetime | None, datetime, HeldTasks]] = {}
-        self._drift = DriftReader()
+        self._drift, self.missed = DriftReader(), MissedReader()
 
     def outcomes(self, broker: Broker, now: datetime, in_trouble: Collection[Key]) -> list[TaskOutcomes]:
         """How the latest executions of tasks ended; reads those that ended since the last round."""

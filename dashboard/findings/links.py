@@ -11,7 +11,7 @@ from dashboard.models import Finding
 
 OBJECTS = ("queue", "exchange", "worker", "connection")
 """Kinds with a page each, and an address of that name."""
-LISTS = {"queues", "exchanges", "connections", "workers", "tasks", "failures", "overview"}
+LISTS = {"queues", "exchanges", "connections", "workers", "tasks", "failures", "overview", "periodic"}
 
 
 def address_of(link: Link, finding: Finding) -> str:

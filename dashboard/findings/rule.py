@@ -21,7 +21,21 @@ if TYPE_CHECKING:
 
 Kind = Literal["broker", "node", "vhost", "queue", "exchange", "worker", "task", "connection", "client", "source", "transfer", "process", "rule", "hareline"]
 LinkKind = Literal[
-    "queue", "exchange", "worker", "connection", "queues", "exchanges", "connections", "workers", "tasks", "failures", "overview", "about", "targets", "why"
+    "queue",
+    "exchange",
+    "worker",
+    "connection",
+    "queues",
+    "exchanges",
+    "connections",
+    "workers",
+    "tasks",
+    "failures",
+    "overview",
+    "about",
+    "targets",
+    "why",
+    "periodic",
 ]
 
 

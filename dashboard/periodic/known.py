@@ -53,10 +53,11 @@ class PeriodicTasks(msgspec.Struct, frozen=True):
     troubles: Sequence[str] = ()
 
 
-def periodic_tasks(scope: Scope, broker: int | None, vhost: str | None, now: datetime) -> PeriodicTasks:
-    """Those of the virtual hosts that are visible as a whole: who may see only some queues could else read of others from what was missed."""
+def periodic_tasks(scope: Scope, broker: int | None, vhost: str | None, now: datetime, with_application: bool = True) -> PeriodicTasks:
+    """Those of the virtual hosts that are visible as a whole: who may see only some queues could else read of others from what was missed.
+    `with_application` False: without HARELINE_CELERY_APP, for a process that loads no code of others."""
     places = [place for place in queries.reported_schedules(scope) if (broker is None or place[0] == broker) and (vhost is None or place[2] == vhost)]
-    places, troubles = _with_application(scope, broker, vhost, places)
+    places, troubles = _with_application(scope, broker, vhost, places) if with_application else (places, [])
     places = _with_observed(scope, broker, vhost, places, now)
     start = strip.begins(now)
     found: list[Known] = []

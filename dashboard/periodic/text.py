@@ -47,7 +47,7 @@ def state_of(entry: Entry, slots: Sequence[Slot], now: datetime) -> tuple[str, S
         return "unknown", "unknown", "No run of it has been seen in the last 24 hours, and events have not been received all the time."
     last = closed[-1]
     if last.outcome == "missed":
-        missed = _missed_at_the_end(closed)
+        missed = missed_at_the_end(closed)
         since = formatting.moment_text(missed[0].at, now)
         never = "" if len(missed) < len(closed) else " None was seen in the last 24 hours."
         return (
@@ -66,7 +66,8 @@ def state_of(entry: Entry, slots: Sequence[Slot], now: datetime) -> tuple[str, S
     return "ok", "on time", ""
 
 
-def _missed_at_the_end(closed: Sequence[Slot]) -> list[Slot]:
+def missed_at_the_end(closed: Sequence[Slot]) -> list[Slot]:
+    """The last slots, in their order, as far as they were missed."""
     found: list[Slot] = []
     for slot in reversed(closed):
         if slot.outcome != "missed":
