@@ -13,7 +13,7 @@ ALL_STATES = (*STATES, UNKNOWN)
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """A figure of a task compared with a value: `runtime`, `wait` and `overrun` in seconds, `retries`. Unknown figures fulfil nothing."""
+    """A figure of a task compared with a value: `runtime`, `wait`, `overrun` and `eta` in seconds, `retries`. Unknown figures fulfil nothing."""
 
     field: str
     operator: str

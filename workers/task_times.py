@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", datetime, float)
 NOT_STARTED = ("PENDING", "RECEIVED")
+MAY_BE_HELD = (*NOT_STARTED, "RETRY")
 
 
 def ran_seconds(task: Task) -> float | None:
@@ -30,8 +31,9 @@ def runtime_so_far(task: Task, now: datetime) -> float | None:
 
 
 def ready_at(task: Task) -> datetime | None:
-    """From when on a worker could have started it: when it was sent, or where no event reported that, received; with a later ETA, then. None if unknown."""
-    return ready(task.sent_at, task.received_at, task.eta)
+    """From when on a worker could have started it: when it was sent, or where no event reported that, received; with a later ETA, then. Of a later try it is
+    when that was received, since `sent_at` is that of the first. None if unknown."""
+    return ready(None if task.retries and task.received_at else task.sent_at, task.received_at, task.eta)
 
 
 def ready(sent_at: T | None, received_at: T | None, eta: T | None) -> T | None:
@@ -48,3 +50,10 @@ def waited_seconds(task: Task, now: datetime) -> float | None:
     """From `ready_at` until it was started, or until now while it is sent or received only; 0 before its ETA; None if unknown."""
     since, until = ready_at(task), task.started_at or (now if task.state in NOT_STARTED else None)
     return None if since is None or until is None else max(0.0, (until - since).total_seconds())
+
+
+def eta_seconds(task: Task, now: datetime) -> float | None:
+    """How long until its ETA, before which no worker starts it; None of a task that waits for none, a retry with a countdown included."""
+    if task.state not in MAY_BE_HELD or task.eta is None or task.eta <= now:
+        return None
+    return (task.eta - now).total_seconds()

@@ -108,12 +108,14 @@ class Tasks(Schema):
     items: list[TaskItem]
     next: str | None = Field(
         description="What `after` takes for the page that follows, however many tasks come meanwhile; null on the last one. A page of a search may be empty "
-        "and still have it: 1,000 tasks with its words are looked at for each page, 5,000 for runtime, wait, overrun, retries and what is left out"
+        "and still have it: 1,000 tasks with its words are looked at for each page, 5,000 for runtime, wait, overrun, eta, retries and what is left out"
     )
 
 
 class TasksQuery(OfBroker, Paged):
-    state: str | None = Field(None, max_length=100, description="One of Celery’s states or UNKNOWN; several with commas")
+    state: str | None = Field(
+        None, max_length=100, description="One of Celery’s states, UNKNOWN, or a word for some of them as in q, such as waiting or failed; several with commas"
+    )
     name: Name | None = Field(None, description="The task’s name; * stands for anything")
     worker: Name | None = None
     queue: Name | None = Field(None, description="It is in this queue or was taken from it; where several have a copy, this is one of them")
@@ -160,7 +162,7 @@ def _wanted(query: TasksQuery, seen: Scope) -> TaskFilter:
     if parsed.problems:
         raise invalid("q", " ".join(f"{term.text} does not apply. {term.problem}" for term in parsed.problems))
     wanted = task_filter.query_filter(parsed, query.broker, query.vhost, timezone.now())
-    given: dict[str, Any] = {"states": tuple(state.upper() for state in (query.state or "").split(",") if state), "name": query.name, "worker": query.worker}
+    given: dict[str, Any] = {"states": tuple(dict.fromkeys(task_filter.named_states(query.state or ""))), "name": query.name, "worker": query.worker}
     given |= {"queue": query.queue, "start": query.start, "end": query.end}
     for name, value in given.items():
         if value and getattr(wanted, name):

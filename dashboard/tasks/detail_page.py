@@ -141,7 +141,7 @@ class TaskPage:
     @cached_property
     def phases(self) -> list[Phase]:
         task = self.task
-        return timeline.phases(happenings(task.tries), Life(self.names, task.eta, task.state == task_states.UNKNOWN))
+        return timeline.phases(happenings(task.tries), Life(self.names, task.eta, task.state == task_states.UNKNOWN, self.now))
 
     @cached_property
     def drawing(self) -> Drawing:

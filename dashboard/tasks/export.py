@@ -10,7 +10,7 @@ from io import StringIO
 from typing import Any
 
 from dashboard.layout.csv_cells import csv_cell
-from dashboard.tasks.columns import Column
+from dashboard.tasks.columns import USUAL, Column
 from workers.models import Task
 from workers.task_times import ran_seconds, waited_seconds
 
@@ -36,11 +36,16 @@ _OF_COLUMN: Mapping[str, Mapping[str, Value]] = {
 """Of the others the field has the name of the column."""
 
 
+_WITH_USUAL = ("exception", "sent", "parent", "root")
+"""Columns that a file has beside the usual ones of the list, which has no room for them."""
+
+
 def fields(columns: Sequence[Column]) -> dict[str, Value]:
     """What is exported for these columns, by name; always with what identifies the task."""
     found = dict(_ALWAYS)
-    for column in columns:
-        found |= _OF_COLUMN.get(column.key) or {column.key: _field(column.key)}
+    keys = [column.key for column in columns]
+    for key in (*keys, *(_WITH_USUAL if tuple(keys) == USUAL else ())):
+        found |= _OF_COLUMN.get(key) or {key: _field(key)}
     return found
 
 

@@ -20,6 +20,7 @@ from dashboard.limits.at_once_each import AtOnceEach
 from dashboard.people.access import scope_of
 from dashboard.tasks import export as exported
 from dashboard.tasks.list_page import TaskList
+from dashboard.tasks.parameters import with_terms
 from workers import queries
 from workers.task_filter import TaskFilter
 
@@ -36,7 +37,7 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
         raise Http404(f"Tasks are exported as {' or '.join(exported.TYPES)}.")
     if going_on.is_full(request.user.pk):
         return HttpResponse("Two exports of yours are running. Wait for one to end.", status=429, content_type="text/plain; charset=utf-8")
-    listed = TaskList(shell.scope, ListAddress(request.path, given), shell.brokers, shell.broker, shell.vhost, timezone.now(), request.user)
+    listed = TaskList(shell.scope, ListAddress(request.path, with_terms(given)), shell.brokers, shell.broker, shell.vhost, timezone.now(), request.user)
     if listed.filter.problems:
         return render(request, "tasks/export_refused.html", {"list": listed}, status=422)
     wanted = _wanted(listed, given)

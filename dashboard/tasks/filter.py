@@ -27,6 +27,7 @@ QUALIFIERS = filter_language.named(
         Qualifier("runtime", DURATION, "", "How long it ran, or has been running", "runtime>2s"),
         Qualifier("wait", DURATION, "", "How long it waited, or has been waiting, until it was started", "wait>1m"),
         Qualifier("overrun", DURATION, "", "By how much it is past its time limit, while it runs", "overrun>0s"),
+        Qualifier("eta", DURATION, "", "How long until its ETA, while it waits for that", "eta>0s"),
         Qualifier("retries", NUMBER, "", "How often it was retried", "retries>2"),
         Qualifier("args", TEXT, "", "Words of its arguments", 'args:"sku-17"'),
         Qualifier("exception", TEXT, "", "Words of its exception", "exception:ValueError"),
@@ -39,7 +40,7 @@ QUALIFIERS = filter_language.named(
 ONCE = ("name", "worker", "queue", "root", "parent")
 """Qualifiers of which a task can fulfil only one value."""
 LEAVES_OUT = ("name", "worker", "queue")
-BOUNDS = ("runtime", "wait", "overrun", "retries")
+BOUNDS = ("runtime", "wait", "overrun", "eta", "retries")
 NO_ARGUMENTS = "args needs the permission to see arguments of all tasks that you may view."
 NO_STATE, NO_STATE_LEFT = ("",), "No state is left."
 NO_WORD = "has no letter or digit to search for."
@@ -109,14 +110,19 @@ def _is(term: Term, name: str, *operators: str) -> bool:
 def _states(terms: Iterable[Term]) -> tuple[str, ...]:
     """The states that are named, or all but those that are to be left out; NO_STATE where none is left."""
     terms = [term for term in terms if not term.problem]
-    named = [state for term in terms if _is(term, "state") for state in _named(term.value)]
-    left_out = {state for term in terms if _is(term, "state", "!=") for state in _named(term.value)}
+    named = [state for term in terms if _is(term, "state") for state in named_states(term.value)]
+    left_out = {state for term in terms if _is(term, "state", "!=") for state in named_states(term.value)}
     if not left_out:
         return tuple(dict.fromkeys(named))
     return tuple(state for state in dict.fromkeys(named or ALL_STATES) if state not in left_out) or NO_STATE
 
 
-def _named(value: str) -> list[str]:
+def named_states(value: str) -> list[str]:
+    """Celery's states of words with commas, everyday ones too; what is no such word in capitals.
+
+    >>> named_states("failed,waiting,lost")
+    ['FAILURE', 'PENDING', 'RECEIVED', 'LOST']
+    """
     return [state for word in value.lower().split(",") if word for state in task_states.WORDS.get(word, (word.upper(),))]
 
 

@@ -43,6 +43,7 @@ class Life(msgspec.Struct, frozen=True):
     queues: tuple[str, ...] = ()  # where it was sent last
     eta: datetime | None = None
     lost: bool = False
+    now: datetime | None = None  # None: what still waits for its ETA is not named so
 
 
 def phases(happenings: Sequence[Happening], life: Life) -> list[Phase]:
@@ -238,8 +239,21 @@ class _Story:
             self.open.open_ended, self.open.level = True, "unknown"
             self.open.words = "outcome unknown"
         elif self.open:
+            self._name_wait_for_eta(self.open)
             self.open.words = self.open.words or "so far"
         return self.found
+
+    def _name_wait_for_eta(self, reserved: Phase) -> None:
+        """A worker node that has received a task holds it until its ETA; from then on it waits for a free slot."""
+        eta, now = self.life.eta, self.life.now
+        if eta is None or now is None or self.tries or not reserved.label.startswith("reserved") or eta <= reserved.start:
+            return
+        worker = reserved.label.removeprefix("reserved")
+        if now < eta:
+            reserved.label = f"waits for its ETA until {formatting.moment_text(eta, now)}{worker}"
+        else:
+            reserved.label, reserved.words, reserved.end = f"waiting for its ETA{worker}", f"not before {formatting.clock(eta)}", eta
+            self._begin(WAIT, f"reserved{worker}", eta)
 
 
 def exception_name(exception: str) -> str:

@@ -14,6 +14,7 @@ from dashboard.live.seen import live_page
 from dashboard.tasks.completion import task_values
 from dashboard.tasks.filter import QUALIFIERS
 from dashboard.tasks.list_page import TaskList
+from dashboard.tasks.parameters import with_terms
 
 PARTS = ("limits", "views", "table", "newer", "kept")
 
@@ -22,7 +23,7 @@ PARTS = ("limits", "views", "table", "newer", "kept")
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only one of its fragments."""
     shell = shell_of(request)
-    address = ListAddress(request.path, request.GET)
+    address = ListAddress(request.path, with_terms(request.GET))
     listed = TaskList(shell.scope, address, shell.brokers, shell.broker, shell.vhost, timezone.now(), request.user)
     part = request.GET.get("part")
     if part == "completion":

@@ -49,6 +49,7 @@ def query(text: str) -> TaskFilter:
         ("state:ended state!=succeeded,failed", TaskFilter(states=("REVOKED", "REJECTED"))),
         ("state:failed -state:failed", TaskFilter(states=("FAILURE",))),
         ("runtime>2s", TaskFilter(bounds=(Bound("runtime", ">", 2),), now=NOON)),
+        ("eta>0s", TaskFilter(bounds=(Bound("eta", ">", 0),), now=NOON)),
         ("runtime:>2 wait<=1.5m", TaskFilter(bounds=(Bound("runtime", ">", 2), Bound("wait", "<=", 90)), now=NOON)),
         ("runtime<250ms runtime>=1h", TaskFilter(bounds=(Bound("runtime", "<", 0.25), Bound("runtime", ">=", 3600)), now=NOON)),
         ("retries>2 retries:3", TaskFilter(bounds=(Bound("retries", ">", 2), Bound("retries", "=", 3)))),

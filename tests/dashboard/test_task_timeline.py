@@ -92,6 +92,15 @@ def test_a_wait_for_an_eta_is_named_so() -> None:
     assert found[2] == ("waiting for its ETA, a@web-1", "59.2 s, not before 12:01:00")
 
 
+def test_a_task_that_is_held_until_its_eta_waits_for_that_and_then_for_a_slot() -> None:
+    received, eta = happening("received", 1), NOON + timedelta(seconds=60)
+    assert story(received, life=Life(eta=eta, now=NOON + timedelta(seconds=30)), now=30) == [("waits for its ETA until 12:01:00, a@web-1", "29.0 s so far")]
+    late = story(received, life=Life(eta=eta, now=NOON + timedelta(seconds=70)), now=70)
+    assert late == [("waiting for its ETA, a@web-1", "59.0 s, not before 12:01:00"), ("reserved, a@web-1", "10.0 s so far")]
+    past = Life(eta=NOON, now=NOON + timedelta(seconds=30))
+    assert story(received, life=past, now=30) == [("reserved, a@web-1", "29.0 s so far")]
+
+
 def test_a_redelivered_task_runs_again_and_the_first_end_is_unknown() -> None:
     found = story(happening("started", 0), happening("received", 30, worker="b@web-1"), happening("started", 31, worker="b@web-1"))
     assert found[0] == ("attempt 1", "30.0 s, end unknown: the message was redelivered")

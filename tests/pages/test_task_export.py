@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from datetime import timedelta
 from io import StringIO
 from typing import Any
 
@@ -69,6 +70,12 @@ def test_an_export_has_the_filter_and_the_columns_of_the_list_and_is_in_the_audi
     assert list(noted) == [{"as": "csv", "filter": "state:failure", "arguments": False}, {"as": "json", "filter": "", "arguments": True}]
 
 
+def test_a_file_with_the_usual_columns_has_what_the_list_has_no_room_for(person: Client, broker: Broker) -> None:
+    seen(broker, "one", state="FAILURE", exception="ValueError(1)", parent_id="above", root_id="top")
+    (row,) = rows_of(exported(person))
+    assert (row["exception"], row["sent_at"], row["parent_id"], row["root_id"]) == ("ValueError(1)", "", "above", "top")
+
+
 def test_no_cell_is_a_formula_or_breaks_its_row(person: Client, broker: Broker) -> None:
     hostile = '=HYPERLINK("http://x")'
     seen(broker, "one", name=hostile, args="(1,\r\n'a,b\"')", exception="@x", state="FAILURE")
@@ -108,6 +115,26 @@ def test_a_filter_with_a_mistake_exports_nothing(person: Client, broker: Broker)
     assert answer.status_code == 422
     assert "Nothing was exported" in answer.content.decode()
     assert person.get("/tasks/export/", {"format": "xls"}).status_code == 404
+
+
+def test_what_waits_is_the_same_on_the_page_in_an_export_and_over_the_api(person: Client, broker: Broker) -> None:
+    later = timezone.now() + timedelta(hours=1)
+    seen(broker, "t-held", state="RECEIVED", eta=later)
+    seen(broker, "t-sent", state="PENDING")
+    seen(broker, "t-done", eta=later)
+    for query, found in (
+        ({"state": "waiting"}, {"t-held", "t-sent"}),
+        ({"state": "waiting", "q": "eta>0s"}, {"t-held"}),
+        ({"name": "pay", "from": "-1h"}, None),
+    ):
+        wanted = found or {"t-held", "t-sent", "t-done"}
+        page = person.get("/tasks/", query).content.decode()
+        assert {uuid for uuid in ("t-held", "t-sent", "t-done") if f'value="{uuid}"' in page} == wanted, query
+        assert {row["uuid"] for row in rows_of(exported(person, **query))} == wanted
+        assert {task["uuid"] for task in person.get("/api/v1/tasks", query).json()["items"]} == wanted
+    assert "state must be" in person.get("/tasks/", {"state": "waitng"}).content.decode()
+    assert person.get("/tasks/export/", {"state": "waitng"}).status_code == 422
+    assert person.get("/api/v1/tasks", {"state": "waitng"}).json()["error"]["field"] == "state"
 
 
 def test_a_person_has_two_exports_at_once(person: Client, broker: Broker) -> None:

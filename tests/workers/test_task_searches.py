@@ -20,7 +20,7 @@ from dashboard.tasks.filter import parse, query_filter
 from workers import queries
 from workers.models import EventSource, Task
 from workers.task_filter import ALL_STATES
-from workers.task_times import runtime_so_far, waited_seconds
+from workers.task_times import eta_seconds, runtime_so_far, waited_seconds
 from workers.task_words import has_words, vector
 
 pytestmark = pytest.mark.django_db
@@ -45,6 +45,8 @@ TERMS: dict[str, Callable[[Task], bool]] = {
     "runtime<=2000ms": lambda task: (found := runtime_so_far(task, NOW)) is not None and found <= 2,
     "wait>1m": lambda task: (waited_seconds(task, NOW) or 0) > 60,
     "wait<1m": lambda task: (found := waited_seconds(task, NOW)) is not None and found < 60,
+    "eta>0s": lambda task: eta_seconds(task, NOW) is not None,
+    "eta<=600": lambda task: 0 < (eta_seconds(task, NOW) or 0) <= 600,
     "retries>1": lambda task: (task.retries or 0) > 1,
     "retries!=0": lambda task: task.retries not in (None, 0),
     'args:"sku-17"': lambda task: has_words(f"{task.args or ''} {task.kwargs or ''}", "sku-17", True),

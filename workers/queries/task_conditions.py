@@ -8,9 +8,10 @@ from brokers.database.engine import is_postgresql
 from brokers.database.rows import moment
 from workers.queries.task_rows import TaskRows
 from workers.task_filter import Bound, TaskFilter
-from workers.task_times import NOT_STARTED
+from workers.task_times import MAY_BE_HELD, NOT_STARTED
 
-_READY = "COALESCE(sent_at, received_at), COALESCE(eta, sent_at, received_at)"
+_SINCE = "COALESCE(CASE WHEN retries > 0 THEN received_at END, sent_at, received_at)"
+_READY = f"{_SINCE}, COALESCE(eta, {_SINCE})"
 _OPERATORS = {"=": "=", "!=": "<>", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
 
 
@@ -26,7 +27,7 @@ def _bound(bound: Bound, filter: TaskFilter) -> tuple[Any, ...]:
     operator = _OPERATORS[bound.operator]
     if bound.field == "retries":
         return f"retries {operator} %s", bound.value
-    value, parameters = {"runtime": _runtime, "wait": _wait, "overrun": _overrun}[bound.field](filter)
+    value, parameters = {"runtime": _runtime, "wait": _wait, "overrun": _overrun, "eta": _until_eta}[bound.field](filter)
     return (f"{value} {operator} %s", *parameters, bound.value)
 
 
@@ -52,6 +53,12 @@ def _overrun(filter: TaskFilter) -> tuple[str, list[Any]]:
     """As `workers.time_limits.past_limit_seconds`."""
     past = f"{_seconds('started_at', _moment())} - limit_seconds"
     return f"CASE WHEN state = 'STARTED' AND {past} > 0 THEN {past} END", [_now(filter)] * 2
+
+
+def _until_eta(filter: TaskFilter) -> tuple[str, list[Any]]:
+    """As `eta_seconds`."""
+    states, left = ", ".join(f"'{state}'" for state in MAY_BE_HELD), _seconds(_moment(), "eta")
+    return f"CASE WHEN state IN ({states}) AND {left} > 0 THEN {left} END", [_now(filter)] * 2
 
 
 def _wait(filter: TaskFilter) -> tuple[str, list[Any]]:
