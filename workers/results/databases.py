@@ -18,8 +18,11 @@ from workers.results.errors import ResultsError
 from workers.results.outcomes import LARGEST_BYTES, Found, from_fields
 
 TIMEOUT_SECONDS = 3
-_LENGTH = LARGEST_BYTES // 4
+_LENGTH = COLUMN_BYTES = LARGEST_BYTES // 4
+"""Of each column so much is read; what is longer was cut."""
 _CELERY = "SELECT task_id, status, date_done, NULL, NULL, substr(traceback, 1, %(length)s) FROM celery_taskmeta WHERE task_id {among}"
+_CELERY_ARGUMENTS = "SELECT task_id, substr(args, 1, %(length)s), substr(kwargs, 1, %(length)s) FROM celery_taskmeta WHERE task_id {among}"
+"""Of a table that was made with `result_extended`; without it there are no such columns."""
 _DJANGO = (
     "SELECT task_id, status, date_done, content_type, substr(result, 1, %(length)s), substr(traceback, 1, %(length)s) "
     "FROM django_celery_results_taskresult WHERE task_id {among}"
@@ -40,18 +43,25 @@ class DatabaseResults:
                 found[uuid] = from_fields(uuid, status, done, _value(content_type, result), traceback, self._redaction)
         return found
 
+    def arguments(self, uuids: Sequence[str]) -> dict[str, tuple[bytes, bytes]]:
+        """(args, kwargs) of each task as Celery's own tables have them, b"" where there are none. Raises ResultsError."""
+        found = dict.fromkeys(uuids, (b"", b""))
+        rows = self._rows(uuids, _CELERY_ARGUMENTS)
+        return found | {uuid: (bytes(args or b""), bytes(kwargs or b"")) for uuid, args, kwargs in rows if uuid in found}
+
     def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.close()
 
-    def _rows(self, uuids: Sequence[str]) -> list[tuple[Any, ...]]:
-        return self._sqlite_rows(uuids) if self._url.startswith("sqlite://") else self._postgresql_rows(uuids)
+    def _rows(self, uuids: Sequence[str], query: str = "") -> list[tuple[Any, ...]]:
+        query = query or self._query
+        return self._sqlite_rows(uuids, query) if self._url.startswith("sqlite://") else self._postgresql_rows(uuids, query)
 
-    def _sqlite_rows(self, uuids: Sequence[str]) -> list[tuple[Any, ...]]:
+    def _sqlite_rows(self, uuids: Sequence[str], query: str) -> list[tuple[Any, ...]]:
         names = {f"uuid_{place}": uuid for place, uuid in enumerate(uuids)}
-        query = self._query.format(among=f"IN ({', '.join(f':{name}' for name in names)})").replace("%(length)s", str(_LENGTH))
+        query = query.format(among=f"IN ({', '.join(f':{name}' for name in names)})").replace("%(length)s", str(_LENGTH))
         path = unquote(self._url.removeprefix("sqlite://")).removeprefix("/")  # sqlite:////absolute, sqlite:///relative
         try:
             with contextlib.closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", timeout=TIMEOUT_SECONDS, uri=True)) as connection:
@@ -59,12 +69,12 @@ class DatabaseResults:
         except sqlite3.Error as error:
             raise ResultsError(f"SQLite answers: {str(error)[:200]}") from error
 
-    def _postgresql_rows(self, uuids: Sequence[str]) -> list[tuple[Any, ...]]:
+    def _postgresql_rows(self, uuids: Sequence[str], query: str) -> list[tuple[Any, ...]]:
         try:
             import psycopg  # an optional dependency
         except ImportError as error:
             raise ResultsError("psycopg is not installed beside Hareline, which reading from PostgreSQL needs") from error
-        query, parameters = self._query.format(among="= ANY(%(uuids)s)"), {"uuids": list(uuids), "length": _LENGTH}
+        query, parameters = query.format(among="= ANY(%(uuids)s)"), {"uuids": list(uuids), "length": _LENGTH}
         try:
             if self._connection is None:
                 milliseconds = TIMEOUT_SECONDS * 1000

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
 
 from workers.redaction import Redaction
-from workers.results.addresses import FILE, REDIS, REDIS_TLS, ResultsAddress
+from workers.results.addresses import CELERY_TABLES, FILE, REDIS, REDIS_TLS, ResultsAddress
+from workers.results.databases import COLUMN_BYTES, DatabaseResults
 from workers.results.errors import ResultsError
 from workers.results.files import FileResults
 from workers.results.outcomes import LARGEST_BYTES
@@ -32,6 +34,26 @@ def arguments_of(body: bytes, redaction: Redaction) -> Described:
     except (ValueError, RecursionError):
         return _unknown("its entry in the result backend is not JSON")
     args, kwargs = (entry.get("args"), entry.get("kwargs")) if isinstance(entry, dict) else (None, None)
+    return _of(args, kwargs, body, redaction)
+
+
+def arguments_of_columns(args: bytes, kwargs: bytes, redaction: Redaction) -> Described:
+    """The same of Celery's own tables, which keep each by itself, by the result serializer.
+
+    >>> arguments_of_columns(b"[1]", b"{}", Redaction())
+    Described(args=[1], kwargs={}, why='')
+    """
+    if not args or not kwargs:
+        return _unknown("the result backend has nothing of the task, or no arguments (result_extended is off)")
+    if max(len(args), len(kwargs)) >= COLUMN_BYTES:
+        return _unknown("its entry in the result backend is too large to be read")
+    try:
+        return _of(json.loads(args), json.loads(kwargs), args + kwargs, redaction)
+    except (ValueError, RecursionError):
+        return _unknown("its arguments in the result backend are not JSON; pickled ones are never unpickled")
+
+
+def _of(args: Any, kwargs: Any, body: bytes, redaction: Redaction) -> Described:
     if not isinstance(args, list) or not isinstance(kwargs, dict):
         return _unknown("the result backend has no arguments (result_extended is off)")
     if any(name in body for name in KOMBU_TYPES):
@@ -43,11 +65,22 @@ def arguments_of(body: bytes, redaction: Redaction) -> Described:
 
 def read_arguments(address: ResultsAddress, uuids: Sequence[str], redaction: Redaction, ca_file: str | None = None) -> dict[str, Described]:
     """What the backend has of each task, in one request; {} where its kind is not read so, or it does not answer."""
-    if address.kind not in (REDIS, REDIS_TLS, FILE) or not uuids:
+    if address.kind not in (REDIS, REDIS_TLS, FILE, CELERY_TABLES) or not uuids:
         return {}
+    if address.kind == CELERY_TABLES:
+        return _of_tables(DatabaseResults(address, redaction), uuids, redaction)
     backend = FileResults(address.url, redaction) if address.kind == FILE else RedisResults(address, redaction, ca_file)
     try:
         return {uuid: arguments_of(body, redaction) for uuid, body in backend.bodies(uuids).items()}
+    except ResultsError:
+        return {}
+    finally:
+        backend.close()
+
+
+def _of_tables(backend: DatabaseResults, uuids: Sequence[str], redaction: Redaction) -> dict[str, Described]:
+    try:
+        return {uuid: arguments_of_columns(*columns, redaction) for uuid, columns in backend.arguments(uuids).items()}
     except ResultsError:
         return {}
     finally:

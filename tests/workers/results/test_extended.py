@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,7 +12,8 @@ from celery import Celery
 
 from workers.redaction import Redaction
 from workers.results.addresses import CELERY_TABLES, FILE, ResultsAddress
-from workers.results.extended import arguments_of, read_arguments
+from workers.results.databases import COLUMN_BYTES
+from workers.results.extended import arguments_of, arguments_of_columns, read_arguments
 from workers.results.outcomes import LARGEST_BYTES
 
 
@@ -50,3 +54,25 @@ def test_celerys_own_entry_of_a_failed_task_has_its_arguments_whole(tmp_path: Pa
 def test_a_backend_that_does_not_answer_or_is_of_another_kind_has_nothing(tmp_path: Path) -> None:
     assert read_arguments(ResultsAddress(FILE, str(tmp_path / "missing")), ["u"], Redaction()) == {}
     assert read_arguments(ResultsAddress(CELERY_TABLES, "sqlite:///x"), ["u"], Redaction()) == {}
+
+
+def test_celerys_own_tables_have_arguments_where_they_were_made_with_result_extended(tmp_path: Path) -> None:
+    long = ["x" * 3000, {"a": [1.5, None, "it's"]}]
+    with closing(sqlite3.connect(tmp_path / "r.db")) as database, database:
+        database.execute("CREATE TABLE celery_taskmeta (task_id TEXT, args BLOB, kwargs BLOB)")
+        rows = [("whole", json.dumps(long).encode(), b'{"b": true}'), ("none", None, None)]
+        database.executemany("INSERT INTO celery_taskmeta VALUES (?, ?, ?)", rows)
+    found = read_arguments(ResultsAddress(CELERY_TABLES, f"sqlite:///{tmp_path}/r.db"), ["whole", "none", "other"], Redaction())
+    assert (found["whole"].args, found["whole"].kwargs, found["whole"].why) == (long, {"b": True}, "")
+    assert found["none"].why and found["other"].why
+    with closing(sqlite3.connect(tmp_path / "plain.db")) as database, database:
+        database.execute("CREATE TABLE celery_taskmeta (task_id TEXT)")
+    assert read_arguments(ResultsAddress(CELERY_TABLES, f"sqlite:///{tmp_path}/plain.db"), ["whole"], Redaction()) == {}
+
+
+@pytest.mark.parametrize(
+    ("args", "why"),
+    [(b"\x80\x04", "never unpickled"), (b"x" * COLUMN_BYTES, "too large"), (b'["amqp://u:x@h"]', "redacted"), (b"{}", "result_extended is off")],
+)
+def test_columns_that_do_not_hold_arguments_in_full_are_refused_with_the_reason(args: bytes, why: str) -> None:
+    assert why in arguments_of_columns(args, b"{}", Redaction()).why
