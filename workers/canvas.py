@@ -20,17 +20,19 @@ ACCUMULATE = "celery.accumulate"
 CHAIN = "celery.chain"
 LONGEST_ID, MOST_STAMPS, LONGEST_STAMP, MOST_HEADERS = 255, 20, 200, 1000
 _UNLOCK_ARGUMENTS = re.compile(r"\('([^']{1,255})', \{'task': '([^']{0,500})'.{0,2000}?'options': \{.{0,300}?'task_id': '([^']{1,255})'")
+_RESULT = re.compile(r"[(\[][(\[]\.\.\.[)\]], None[)\]]")
 _RESULTS = re.compile(r"'result': \[((?:[(\[][(\[]\.\.\.[)\]], None[)\]](?:, )?)*)\]")  # tuples when sent, lists when retried
 
 
 class Unlock(msgspec.Struct, frozen=True):
     """The chord that a chord_unlock task waits for. `body` of a chain is its last task, and `body_name` "". `headers`: how many tasks it waits for, None where
-    its arguments were cut."""
+    its arguments were cut, as of some sixty and more; then it is more than `at_least`."""
 
     group: str
     body: str
     body_name: str
     headers: int | None
+    at_least: int = 0
 
 
 class Canvas(msgspec.Struct, frozen=True):
@@ -46,14 +48,16 @@ def unlock_of(args: str | None, kwargs: str | None) -> Unlock | None:
     """The chord in the arguments of a chord_unlock task as events have them; None where they were cut, hidden or are other ones.
 
     >>> unlock_of("('g', {'task': 'total', 'args': (), 'options': {'task_id': 'b'}})", "{'result': [((...), None), ((...), None)]}")
-    Unlock(group='g', body='b', body_name='total', headers=2)
+    Unlock(group='g', body='b', body_name='total', headers=2, at_least=0)
     """
     found = _UNLOCK_ARGUMENTS.match(args or "")
     if found is None:
         return None
     results = _RESULTS.search(kwargs or "")
     name = "" if found[2] == CHAIN else found[2]
-    return Unlock(found[1], found[3], name, results[1].count("None") if results else None)
+    if results is None:
+        return Unlock(found[1], found[3], name, None, len(_RESULT.findall(kwargs or "")))
+    return Unlock(found[1], found[3], name, results[1].count("None"))
 
 
 def canvas_of(message: Message, headers: Mapping[str, Any]) -> list[Canvas]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from dashboard.flows.critical import CriticalPath
-from dashboard.flows.tree import Member, Tree, unknown_headers
+from dashboard.flows.tree import BY_PLACE, Member, Tree, unknown_headers
 from dashboard.layout import formatting
 from dashboard.tasks.row import runtime_text
 from dashboard.tasks.states import STATES
@@ -97,10 +97,17 @@ def gaps(tree: Tree, rows: FlowRows, is_whole: bool) -> list[str]:
 
 def notes(tree: Tree) -> list[str]:
     """What may be, where events don't show it."""
-    maybe = sum(not group.source for group in tree.groups)
-    if not maybe:
-        return []
+    found = []
+    if large := [chord for chord in tree.chords if chord.source == BY_PLACE]:
+        tasks = formatting.count(sum(len(chord.tails) for chord in large), "task")
+        found.append(
+            f"{tasks} were sent by one task after celery.chord_unlock, so they are shown as what it waits for. Its events hold the beginning of that list "
+            "only, so that others may be among them."
+        )
+    if not any(not group.source for group in tree.groups):
+        return found
     return [
+        *found,
         "Tasks in a dashed frame marked “may be a group” were sent by the same task. Events do not name groups and chords; they are certain only "
-        "where celery.chord_unlock ran or Hareline has seen the messages."
+        "where celery.chord_unlock ran or Hareline has seen the messages.",
     ]

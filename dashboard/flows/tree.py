@@ -17,6 +17,7 @@ from workers.canvas import ACCUMULATE, UNLOCK, Unlock
 
 MOST_JOINS = 200
 BY_UNLOCK, BY_MESSAGE = "the arguments of celery.chord_unlock", "messages that were seen"
+BY_PLACE = "what was sent after celery.chord_unlock, whose arguments were cut"
 
 
 class Member(msgspec.Struct):
@@ -172,7 +173,8 @@ def _reached(tree: Tree, after: dict[str, set[str]], start: str) -> set[str]:
 
 
 def _by_unlock(tree: Tree) -> Iterator[Chord]:
-    """The chords whose header a task waited for. Which tasks these are is certain where their number is that of all that was started beside it."""
+    """The chords whose header a task waited for. Which tasks these are is certain where their number is that of all that was started beside it. Of a large
+    header its arguments don't have the number: then it is all that its parent sent after it, if these are more than the number that could be read."""
     unlocks = [(one, one.unlock) for one in tree.tasks() if one.is_unlock and one.unlock is not None]
     beside: dict[str, set[str]] = defaultdict(set)
     for one, _ in unlocks:
@@ -182,9 +184,20 @@ def _by_unlock(tree: Tree) -> Iterator[Chord]:
         seen = [each.uuid for each in tree.tasks() if each.body == wanted.body and each.group == wanted.group]
         others = [key for key in tree.children.get(parent, ()) if key not in beside[parent] and key in tree.members and key != wanted.body]
         alone = len(beside[parent]) == 1 and wanted.headers == len(others)
-        tails = seen if len(seen) == wanted.headers else [tail for key in others for tail in _ends(tree, key)] if parent and alone else seen
+        after = [key for key in others if not _sent_before(tree.members[key], one)]
+        by_place = bool(parent) and len(beside[parent]) == 1 and wanted.headers is None and not seen and len(after) > max(wanted.at_least, 1)
+        tails = seen if len(seen) == wanted.headers or not parent else _tails(tree, others) if alone else _tails(tree, after) if by_place else seen
         then = next(iter(tree.children.get(one.uuid, ())), wanted.body if wanted.body in tree.members else "")
-        yield Chord(tuple(tails), wanted.headers, one.uuid, then, wanted.body, wanted.body_name, BY_UNLOCK)
+        yield Chord(tuple(tails), wanted.headers, one.uuid, then, wanted.body, wanted.body_name, BY_PLACE if by_place else BY_UNLOCK)
+
+
+def _sent_before(one: Member, other: Member) -> bool:
+    """Celery sends chord_unlock before the header; both are sent by one task, so by one clock."""
+    return one.sent_at is not None and other.sent_at is not None and one.sent_at < other.sent_at
+
+
+def _tails(tree: Tree, keys: Iterable[str]) -> list[str]:
+    return [tail for key in keys for tail in _ends(tree, key)]
 
 
 def _ends(tree: Tree, key: str) -> list[str]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.flows.tree import BY_MESSAGE, BY_UNLOCK, Member, Tree, grown, relation
+from dashboard.flows.tree import BY_MESSAGE, BY_PLACE, BY_UNLOCK, Member, Tree, grown, relation
 from tests.flows.recorded import logged, members, recording, root_of, tries
-from workers.canvas import ACCUMULATE, UNLOCK, Unlock
+from workers.canvas import ACCUMULATE, UNLOCK, Unlock, unlock_of
 
 RECORDED = [(name, which) for name in ("joined_by_header", "joined_by_unlock") for which in recording(name)["started"] if root_of(name, which) != "u69"]
 """All but a group that a program started: its tasks are roots of their own."""
@@ -84,6 +85,23 @@ def test_messages_make_a_chord_certain_and_its_body_a_chain() -> None:
     assert (chord.tails, chord.then, chord.source) == (("h0", "h1"), "then", BY_MESSAGE)
     assert [(group.tasks, group.id, group.source) for group in tree.groups] == [(("h0", "h1"), "g", BY_MESSAGE)]
     assert [relation(tree, key) for key in ("a", "h0", "then", "end")] == ["root", "chord header", "chord body", "chord body"]
+
+
+def test_the_header_of_a_large_chord_is_tied_by_its_place_where_its_number_was_cut() -> None:
+    at = datetime(2026, 11, 30, tzinfo=UTC)
+    cut = "{'interval': None, 'max_retries': None, 'result': [" + "((...), None), " * 60 + "((...), ..."
+    unlock = unlock_of("('g', {'task': 'total', 'args': (), 'options': {'task_id': 'b'}})", cut)
+    assert unlock == Unlock("g", "b", "total", None, 60)
+    waits = Member("u", 1, UNLOCK, parent="a", sent_at=at, unlock=unlock)
+    header = [Member(f"h{number}", 2 + number, "leaf", parent="a", sent_at=at + timedelta(seconds=1)) for number in range(90)]
+    before = Member("before", 100, "leaf", parent="a", sent_at=at - timedelta(seconds=1))
+    tree = grown("a", [Member("a"), waits, *header, before, Member("b", 101, "total", parent="u")])
+    (chord,) = tree.chords
+    assert (len(chord.tails), chord.wanted, chord.then, chord.source) == (90, None, "b", BY_PLACE)
+    assert [(len(group.tasks), group.source) for group in tree.groups] == [(91, "")]
+    assert (relation(tree, "h0"), relation(tree, "before"), relation(tree, "b")) == ("chord header", "", "chord body")
+    few = grown("a", [Member("a"), waits, *header[:50], Member("b", 101, "total", parent="u")])
+    assert few.chords[0].tails == ()  # fewer than could be read, so that others are missing
 
 
 def test_two_chords_of_one_parent_whose_headers_can_not_be_told_apart_have_none() -> None:

@@ -55,7 +55,7 @@ def test_a_message_shows_group_body_and_stamps(found: task_message, expected: li
     [
         (f"('g', {OPTIONS})", f"{{'interval': None, {RESULTS}}}", Unlock("g", "body", "shop.total", 2)),
         (f"('g', {OPTIONS})", "{'result': [[[...], None]]}", Unlock("g", "body", "shop.total", 1)),
-        (f"('g', {OPTIONS})", "{'result': [((...), None), ...", Unlock("g", "body", "shop.total", None)),
+        (f"('g', {OPTIONS})", "{'result': [((...), None), ...", Unlock("g", "body", "shop.total", None, 1)),
         (f"('g', {OPTIONS})", "{'result': []}", Unlock("g", "body", "shop.total", 0)),
         (f"('g', {OPTIONS})", None, Unlock("g", "body", "shop.total", None)),
         ("('g', {'task': 'celery.chain', 'options': {'chord': None, 'task_id': 'end'}})", "", Unlock("g", "end", "", None)),
