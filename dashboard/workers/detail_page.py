@@ -41,6 +41,7 @@ SLOT_LINES = (
     Line("running", ("active",), "s1", fill=True), Line("reserved", ("reserved",), "s2"), Line("waiting for ETA", ("scheduled",), "s3", dash="2 2"),
     Line("slots", ("concurrency",), "s5", dash="5 3"), Line("prefetch limit", ("prefetch",), "s4", dash="8 3"),
 )  # fmt: skip
+SOLO_CHARTS = "This node reports only between its tasks (pool solo), so the chart of slots shows 0 running also while it runs one."
 RATE_LINES = (Line("succeeded", ("succeeded_per_second",), "s1", fill=True), Line("failed", ("failed_per_second",), "s2", dash="5 3"))
 LOAD_LINES = (Line("load, 1 min", ("load",), "s1", fill=True),)
 CLOCK_LINES = (Line("clock ahead of Hareline’s", ("clock_skew_seconds",), "s1"),)
@@ -217,6 +218,11 @@ class WorkerDetail:
             chart("load", "Load of the machine", "average", LOAD_LINES, 1),
             chart("clock", "Clock", "seconds ahead", CLOCK_LINES, 1),
         ]
+
+    @property
+    def charts_note(self) -> str:
+        """What the charts can't show, "" if nothing."""
+        return SOLO_CHARTS if self.worker.pool == "solo" else ""
 
     @cached_property
     def changes(self) -> list[Change]:

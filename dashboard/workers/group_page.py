@@ -13,6 +13,7 @@ from brokers.models import Broker
 from brokers.queries.time_series import History
 from brokers.scope import Scope
 from dashboard.layout import charts as series
+from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.charts import Chart, Line, Mark
 from dashboard.live import topics
@@ -80,6 +81,15 @@ class WorkerGroup:
         since = self.now - timedelta(seconds=self.range.seconds)
         found = queries.changes_of(self.broker.pk, "worker", self.vhost, [worker.hostname for worker in self.everyone], since, MARKS_AT_MOST)
         return [Mark(change.at, change.text.removeprefix("Worker ").partition(":")[0]) for change in found]
+
+    @property
+    def charts_note(self) -> str:
+        """What the chart can't show, "" if nothing."""
+        solo = sum(worker.pool == "solo" for worker in self.everyone)
+        if not solo:
+            return ""
+        reports = "reports only between tasks, and adds 0 while it runs one" if solo == 1 else "report only between tasks, and add 0 while they run one"
+        return f"{formatting.count(solo, 'node')} with the pool solo {reports}."
 
     @cached_property
     def charts(self) -> list[Chart]:

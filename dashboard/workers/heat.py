@@ -9,6 +9,7 @@ import msgspec
 
 CELLS = 24
 UNKNOWN = "unknown"
+SOLO = "Slots in use: unknown, since a node with the pool solo reports only between its tasks"
 _STEPS = (0.0, 0.25, 0.5, 0.75)
 CELL_WIDTH = 3.5
 
@@ -40,6 +41,15 @@ def heat(active: Sequence[float | None], slots: Sequence[float | None], span: st
     gaps = f", unknown for {unknown} of {len(averages)} parts" if unknown else ""
     text = f"Slots in use, {span}: {_percent(sum(known) / len(known))} on average, {_percent(max(known))} at most{gaps}"
     return Heat(tuple(Cell(_kind(share), at * CELL_WIDTH) for at, share in enumerate(averages)), text)
+
+
+def heat_of(pool: str | None, active: Sequence[float | None], slots: Sequence[float | None]) -> Heat:
+    """The strip of a node: none of one that reports no task that it runs.
+
+    >>> heat_of("solo", [0, 0], [1, 1]).cells
+    ()
+    """
+    return Heat(text=SOLO) if pool == "solo" else heat(active, slots)
 
 
 def _share(used: float | None, total: float | None) -> float | None:

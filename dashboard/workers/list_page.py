@@ -26,7 +26,7 @@ from dashboard.live import topics
 from dashboard.workers import board as worker_board
 from dashboard.workers import filter as worker_filter
 from dashboard.workers.board import BoardNode, Chip, Group
-from dashboard.workers.heat import heat
+from dashboard.workers.heat import heat_of
 from dashboard.workers.row import worker_row
 from dashboard.workers.visibility import limits, steps_to_see_workers
 from workers import queries as worker_queries
@@ -179,7 +179,16 @@ class WorkerList(Filtered):
             chips = [Chip(name, url, lost.get(name, "")) for name, url in places]
             url = reverse("worker", args=[worker.pk])
             active, slots = (recorded[metric].get(worker.pk, []) for metric in ("active", "concurrency"))
-            found.append(BoardNode(worker_row(worker, self.now, tuple(lost), opened), worker, url, chips, active, heat(active, slots)))
+            found.append(
+                BoardNode(
+                    worker_row(worker, self.now, tuple(lost), opened),
+                    worker,
+                    url,
+                    chips,
+                    [] if worker.pool == "solo" else active,
+                    heat_of(worker.pool, active, slots),
+                )
+            )
         return found
 
     @property

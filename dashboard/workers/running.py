@@ -7,7 +7,7 @@ shown with its time.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from workers.inspection.answers import ACTIVE_TASKS_KEPT
 from workers.models import Worker
 
 ARGUMENTS_LENGTH = 120
+LATE_AFTER = timedelta(minutes=3)
+"""Nodes are inspected every few seconds, large or slow ones every minute or so."""
 
 
 class RunningTask(msgspec.Struct, frozen=True):
@@ -60,6 +62,8 @@ def running_list(worker: Worker) -> RunningList:
         return RunningList(tasks, max(0, worker.active - len(tasks)))
     if is_older(worker):
         return RunningList(tasks, as_of=f"listed{_at(worker.active_tasks_at)}, before it reported {worker.active:,} running")
+    if is_late(worker):
+        return RunningList(tasks, worker.active - len(tasks), as_of=f"listed{_at(worker.active_tasks_at)}")
     return RunningList(tasks, worker.active - len(tasks))
 
 
@@ -67,6 +71,13 @@ def is_older(worker: Worker) -> bool:
     """True if the list and the number of running tasks are of two moments: a list of the same moment has as many tasks, or as many as are kept."""
     listed = len(worker.active_tasks or [])
     return worker.active != listed and not (listed == ACTIVE_TASKS_KEPT and (worker.active or 0) > listed)
+
+
+def is_late(worker: Worker) -> bool:
+    """True if the node went on sending heartbeats after it listed its tasks and did not list them again: as many may run now that
+    are others."""
+    beat, listed = worker.heartbeat_at, worker.active_tasks_at
+    return beat is not None and listed is not None and beat - listed > LATE_AFTER
 
 
 def running_tasks(worker: Worker) -> tuple[RunningTask, ...]:

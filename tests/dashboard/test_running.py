@@ -48,6 +48,11 @@ def test_a_list_and_a_count_of_two_moments_are_never_shown_as_one(
     assert (len(found.tasks), found.more, found.nothing, found.as_of) == (shown, more, nothing, as_of)
 
 
+def test_a_list_that_is_minutes_older_than_the_last_heartbeat_stands_with_its_time() -> None:
+    assert running_list(worker(2, 2, heartbeat_at=NOON + timedelta(seconds=70))).as_of == ""
+    assert running_list(worker(2, 2, heartbeat_at=NOON + timedelta(minutes=4))).as_of == "listed at 12:00:00"
+
+
 def test_two_of_four_slots_and_three_listed_tasks_stand_on_one_line_with_the_time_of_the_list() -> None:
     html = worker_row(worker(2, 3), NOON + timedelta(seconds=2)).html
     assert "<strong>2</strong> of 4 used" in html["slots"]

@@ -71,6 +71,11 @@ def test_all_that_is_known_is_shown(person: Client, broker: Broker, now: datetim
         assert words in page, words
 
 
+def test_charts_of_a_solo_node_say_that_it_reports_only_between_tasks(person: Client, broker: Broker) -> None:
+    assert "reports only between its tasks" in text_of(person, seen(broker, pool="solo", concurrency=1, active=0), part="charts")
+    assert "only between" not in text_of(person, seen(broker, hostname="b@web-1", pool="prefork", concurrency=1, active=0), part="charts")
+
+
 def test_registered_tasks_can_be_searched(person: Client, broker: Broker) -> None:
     worker = seen(broker, registered=[{"name": "shop.mail", "attributes": {}}, {"name": "shop.add", "attributes": {}}])
     part = text_of(person, worker, part="registered", task="MAIL")
