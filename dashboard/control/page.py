@@ -14,7 +14,7 @@ from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.control import action as control
 from dashboard.control.section import ActionForm, forms
-from dashboard.layout import formatting
+from dashboard.layout import changing, formatting
 from dashboard.models import User
 from workers import queries
 from workers.control.arguments import ACTIONS, Action, Arguments, parse
@@ -29,7 +29,7 @@ class ControlPage:
     def __init__(self, scope: Scope, user: User | AnonymousUser, given: QueryDict, now: datetime) -> None:
         self.scope, self.user, self.given, self.now = scope, user, given, now
         self.typed_problem = ""
-        self.problem = ""  # why the order was not sent, though all is right
+        self.problem, self.problem_status = "", 429  # why the order was not sent, though all is right
 
     @cached_property
     def workers(self) -> Sequence[Worker]:
@@ -109,7 +109,14 @@ class ControlPage:
         if self.plan is None or self.broker is None:
             return []
         nodes = [("worker", node.hostname) for node in self.plan.going]
-        return [("broker", self.broker.name), ("vhost", self.vhost), *nodes, ("action", self.plan.action.key), *self._argument_fields]
+        return [
+            ("broker", self.broker.name),
+            ("vhost", self.vhost),
+            *nodes,
+            ("action", self.plan.action.key),
+            ("confirmation", changing.confirmation()),
+            *self._argument_fields,
+        ]
 
     @property
     def _argument_fields(self) -> list[tuple[str, str]]:
@@ -123,4 +130,6 @@ class ControlPage:
             self.typed_problem = f"Type {self.plan.typed} to confirm it."
             return False
         self.problem = control.too_many(self.user, self.now)
+        if not self.problem and changing.is_repeated(control.CHANGE, self.user, self.given.get("confirmation", ""), self.plan.action.key):
+            self.problem, self.problem_status = changing.REPEATED, 409
         return not self.problem

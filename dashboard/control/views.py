@@ -31,7 +31,7 @@ def order(request: HttpRequest) -> HttpResponse:
         control.note_refusal(request.user, shown.broker_name, shown.vhost, ", ".join(shown.hostnames[:5]), why, shown.now)
         raise PermissionDenied(why)
     if shown.refusal[0] or shown.broker is None or not shown.confirmed() or shown.plan is None:
-        status = 503 if shown.refusal[0] else 429 if shown.problem else 422
+        status = 503 if shown.refusal[0] else shown.problem_status if shown.problem else 422
         return render(request, "control/index.html", {"page": shown, "now": shown.now}, status=status)
     done = control.run(request.user, shown.broker, shown.vhost, shown.plan, shown.now)
     return redirect("worker_order", pk=done.event.pk)

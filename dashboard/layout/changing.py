@@ -6,6 +6,8 @@ Every room that changes something there has the same rules, and differs in its w
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from hashlib import sha256
+from secrets import token_hex
 
 import msgspec
 from django.conf import settings
@@ -18,6 +20,8 @@ from dashboard.models import User
 from dashboard.people import access
 
 MOST, WITHIN = 30, timedelta(minutes=1)
+REMEMBERED_SECONDS = 86_400.0
+REPEATED = "This was confirmed and sent already, so that nothing was sent again. Look at what came of it, and confirm anew if it is wanted once more."
 
 
 class Change(msgspec.Struct, frozen=True):
@@ -51,6 +55,18 @@ def is_often(change: Change, user: User | AnonymousUser, now: datetime) -> bool:
     """True for somebody who has done it 30 times in the last minute, as a script in a loop does."""
     done = queries.audit_events_of(change.noted, now - WITHIN, 4 * MOST)
     return sum(event.user_id == user.pk and event.outcome != queries.BEGUN for event in done) >= MOST
+
+
+def confirmation() -> str:
+    """What a form of confirmation posts, so that it is carried out once however often it is sent."""
+    return token_hex(8)
+
+
+def is_repeated(change: Change, user: User | AnonymousUser, confirmed: str, act: str = "") -> bool:
+    """True if this person has sent this confirmation before, to whichever web process; False for "", as of a script that has none. Noted here: to be called
+    once nothing else is wrong."""
+    key = sha256(f"{change.noted} {act} {user.pk} {confirmed}".encode(errors="replace")).hexdigest()
+    return bool(confirmed) and not store.once(f"confirmed-{key}", REMEMBERED_SECONDS)
 
 
 def note_refusal(change: Change, user: User | AnonymousUser, broker: str, vhost: str, name: str, why: str, now: datetime) -> None:

@@ -47,7 +47,7 @@ class RevokePage(Named):
         self.scope, self.user, self.given, self.now = scope, user, given, now
         self._broker, self._vhost = broker, vhost
         self.typed_problem = ""
-        self.problem = ""  # why the order was not sent, though all is right
+        self.problem, self.problem_status = "", 429  # why the order was not sent, though all is right
 
     @property
     def act(self) -> str:
@@ -208,12 +208,12 @@ class RevokePage(Named):
         """What is posted to revoke just these."""
         if self.place is None:
             return []
-        where = [("broker", self.place.broker.name), ("vhost", self.place.vhost)]
+        where = [("broker", self.place.broker.name), ("vhost", self.place.vhost), ("confirmation", changing.confirmation())]
         if self.stamps:
             return [*where, *((field, value) for name, values in self.stamps.items() for field, value in (("stamp", name), ("values", "\n".join(values))))]
         if self.ids:
             return [*where, ("ids", "\n".join(self.chosen.uuids))]
-        return [("tasks", ",".join(str(task.pk) for task in self.chosen.tasks))]
+        return [("tasks", ",".join(str(task.pk) for task in self.chosen.tasks)), ("confirmation", changing.confirmation())]
 
     def confirmed(self) -> Revocation | None:
         """The order that was posted, if it may be sent; else what is wrong is noted."""
@@ -226,5 +226,8 @@ class RevokePage(Named):
             return None
         if changing.is_often(revoking.CHANGE, self.user, self.now):
             self.problem = revoking.TOO_OFTEN
+            return None
+        if changing.is_repeated(revoking.CHANGE, self.user, self.given.get("confirmation", ""), self.act):
+            self.problem, self.problem_status = changing.REPEATED, 409
             return None
         return plan

@@ -35,7 +35,7 @@ def order(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied(why)
     plan = shown.confirmed()
     if plan is None or shown.place is None:
-        status = 503 if shown.refusal[0] else 429 if shown.problem else 422
+        status = 503 if shown.refusal[0] else shown.problem_status if shown.problem else 422
         return render(request, "revoke/index.html", {"page": shown, "now": shown.now}, status=status)
     done = revoking.run(request.user, shown.place, plan, shown.tasks)
     return redirect("revocation", pk=done.event.pk)

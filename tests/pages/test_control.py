@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -95,6 +96,19 @@ def test_what_cant_be_undone_needs_the_typed_name(person: Client, node: Worker) 
     assert "Type a@web to confirm it.</span>" in refused.content.decode()
     assert not AuditEvent.objects.filter(action=control.ACTION).exists()
     assert person.post("/workers/control/order/", {**order, "typed": "a@web"}).status_code == 302
+
+
+def test_a_confirmation_that_is_sent_twice_is_carried_out_once(person: Client, node: Worker) -> None:
+    def token(page: str) -> str:
+        return re.findall(r'name="confirmation" value="(\w{16})"', page)[0]
+
+    given = {**GROW, "confirmation": token(person.get("/workers/control/", GROW).content.decode())}
+    assert person.post("/workers/control/order/", given).status_code == 302
+    recorded = AuditEvent.objects.count()
+    again = person.post("/workers/control/order/", given)
+    assert again.status_code == 409 and "nothing was sent again" in again.content.decode()
+    assert AuditEvent.objects.count() == recorded
+    assert person.post("/workers/control/order/", {**GROW, "confirmation": token(again.content.decode())}).status_code == 302
 
 
 def test_an_order_that_could_not_be_sent_is_shown_and_recorded(person: Client, node: Worker) -> None:

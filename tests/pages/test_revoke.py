@@ -96,6 +96,13 @@ def test_an_order_needs_what_is_typed_and_an_attempt_that_fails_is_recorded_with
     assert "No AMQP connection to 127.0.0.1:1" in page and "was not sent to it" in page
 
 
+def test_a_confirmation_that_is_sent_twice_is_carried_out_once(person: Client, broker: Broker) -> None:
+    order = {"tasks": seen(broker, "u1").pk, "act": "revoke", "typed": "shop.pay", "confirmation": "0123456789abcdef"}
+    assert person.post("/tasks/revoke/order/", order).status_code == 302
+    again = person.post("/tasks/revoke/order/", order)
+    assert again.status_code == 409 and "nothing was sent again" in again.content.decode()
+
+
 def test_all_that_a_filter_finds_are_counted_with_a_sample_and_only_those_that_were_shown_are_posted(person: Client, broker: Broker) -> None:
     tasks = [seen(broker, f"u{number}", "STARTED" if number == 0 else "PENDING", worker="a@web") for number in range(12)]
     seen(broker, "done", "SUCCESS"), seen(broker, "other", name="shop.mail")

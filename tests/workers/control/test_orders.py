@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import TestNode
 from workers.amqp_connection import Target
 from workers.control.orders import MOST_HOSTNAMES, Order, Ordering, give
-from workers.control.replies import Reply, read_replies
+from workers.control.replies import LARGEST_REPLY_BYTES, Reply, read_replies
 from workers.redaction import Redaction
 
 SECONDS = 60
@@ -30,9 +30,10 @@ def test_500_nodes_answer_as_they_like_and_each_is_counted_once(rabbitmq: TestNo
 
     def answers(hostname: str, order: dict[str, Any]) -> list[tuple[bytes, str]]:
         good, ticket = json.dumps({hostname: {"ok": "pool will grow"}}).encode(), order["ticket"]
+        odd = b"x" * (LARGEST_REPLY_BYTES + 1) if hostname == hostnames[1] else b"\xff\x00"
         return [
             [],  # never
-            [(b"\xff\x00", ticket), (good, ticket)],
+            [(odd, ticket), (good, ticket)],
             [(good, "of another order"), (good, ticket)],
             [(json.dumps({"celery@stranger": {"ok": ""}}).encode(), ticket), (good, ticket)],
             [(good, ticket), (good, ticket)],
