@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from brokers.characters import is_storable
 from workers.inspection import routing_settings
 from workers.periodic import entries
 from workers.redaction import Redaction
@@ -20,6 +21,7 @@ from workers.time_limits import Limit, limit_from
 TASK_ATTRIBUTES = ("queue", "exchange", "routing_key", "priority", "serializer", "rate_limit", "send_events", "time_limit", "soft_time_limit")
 QUERY_TASK = "query_task"
 ACTIVE_TASKS_KEPT = 50
+MOST_IN_ONE = 20
 TEXT_LENGTH = 500
 MOST_NAMES = 2000
 MOST_UUIDS, MOST_REVOKED = 10_000, 50_000
@@ -34,6 +36,17 @@ _POOLS = {
     "celery.concurrency.eventlet:TaskPool": "eventlet",
 }
 Fields = dict[str, Any]
+
+
+def by_hostname(replies: Any) -> dict[str, Any]:
+    """The answers in a message by worker node, one as a rule; {} for anything else, and for more than any node sends, which would make as many nodes.
+
+    >>> by_hostname({"w@a": {"ok": "pong"}, 7: 1, "": 2, "w\\0@b": 3}), by_hostname([])
+    ({'w@a': {'ok': 'pong'}}, {})
+    """
+    if not isinstance(replies, dict) or len(replies) > MOST_IN_ONE:
+        return {}
+    return {name: answer for name, answer in replies.items() if isinstance(name, str) and 0 < len(name) <= 255 and is_storable(name)}
 
 
 def stats(answer: Any) -> Fields:

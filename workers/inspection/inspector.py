@@ -267,7 +267,8 @@ class Inspector:
 
     def _take_answer(self, message: Message, schedule: Schedule) -> None:
         """Reads one worker's answer. What can't be read is left out, since the next comes soon."""
-        request = self._tickets.get((message.headers or {}).get("ticket", ""))
+        ticket = (message.headers or {}).get("ticket")
+        request = self._tickets.get(ticket) if isinstance(ticket, str) else None  # whoever may write to the queue may put anything there
         if request is None or len(message.body) > LARGEST_ANSWER_BYTES:
             return
         command, requested_at, content_type, queried = request
@@ -279,16 +280,15 @@ class Inspector:
         except formats.Unreadable as error:
             log.warning("answer_not_understood", command=command, reason=str(error)[:200])
             return
-        for hostname, answer in replies.items() if isinstance(replies, dict) else ():
-            if 0 < len(hostname) <= 255:
-                if self._audience.answered(hostname, content_type, time.monotonic(), command):
-                    self._introduced.append((hostname, content_type))
-                failed = isinstance(answer, dict) and "error" in answer
-                fields = {} if failed else inspection.redacted(inspection.READERS[command](answer), self._redaction)
-                listed, clock = inspection.uuids(command, answer), inspection.lamport_clock(command, answer)
-                totals = inspection.totals(command, answer)
-                queried = () if failed else queried
-                self.answers.put(Answer(hostname, fields, datetime.now(UTC), command, requested_at, *listed, clock, queried, totals))
+        for hostname, answer in inspection.by_hostname(replies).items():
+            if self._audience.answered(hostname, content_type, time.monotonic(), command):
+                self._introduced.append((hostname, content_type))
+            failed = isinstance(answer, dict) and "error" in answer
+            fields = {} if failed else inspection.redacted(inspection.READERS[command](answer), self._redaction)
+            listed, clock = inspection.uuids(command, answer), inspection.lamport_clock(command, answer)
+            totals = inspection.totals(command, answer)
+            queried = () if failed else queried
+            self.answers.put(Answer(hostname, fields, datetime.now(UTC), command, requested_at, *listed, clock, queried, totals))
 
     def _close(self) -> None:
         connection, self._connection = self._connection, None
