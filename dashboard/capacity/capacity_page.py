@@ -16,7 +16,10 @@ from dashboard.capacity.loaded import Loaded, loaded
 from dashboard.capacity.measured import WINDOWS, WITHIN, Measured, QueueCapacity, chosen, measured
 from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress
+from dashboard.layout.visibility import Step, old_figures
 from dashboard.live import topics
+from dashboard.workers.visibility import no_events
+from workers import queries as worker_queries
 from workers.models import Worker
 
 LINES_AT_MOST = 200
@@ -131,6 +134,13 @@ class CapacityPage:
     @property
     def partly(self) -> bool:
         return any(not place.whole for place in self.loaded)
+
+    @property
+    def limits(self) -> list[Step]:
+        """What is not known now, and why."""
+        sources = worker_queries.event_sources(self.scope, brokers=self.brokers)
+        shown = [source for source in sources if source.broker_id in {broker.pk for broker in self.brokers}]
+        return [*old_figures(self.brokers, self.now, "Queues, rates and consumers"), *no_events(shown, self.vhost)]
 
     @property
     def topics(self) -> list[str]:

@@ -15,7 +15,10 @@ from dashboard.capacity.arrangement import MEANINGS
 from dashboard.capacity.loaded import Loaded, loaded, reported
 from dashboard.capacity.matrix import CONSUMES, PROBABLY, REPORTED, Consumption, Matrix, matrix
 from dashboard.layout.addresses import ListAddress
+from dashboard.layout.visibility import Step, old_figures
 from dashboard.live import topics
+from dashboard.workers.visibility import no_events
+from workers import queries as worker_queries
 
 COLUMNS = {"": "Nodes", "name": "Groups of nodes"}
 
@@ -65,6 +68,13 @@ class MatrixPage:
     @property
     def partly(self) -> bool:
         return any(not place.whole for place in self.loaded)
+
+    @property
+    def limits(self) -> list[Step]:
+        """What is not known now, and why."""
+        sources = worker_queries.event_sources(self.scope, brokers=self.brokers)
+        shown = [source for source in sources if source.broker_id in {broker.pk for broker in self.brokers}]
+        return [*old_figures(self.brokers, self.now, "Queues and consumers"), *no_events(shown, self.vhost)]
 
     @property
     def topics(self) -> list[str]:

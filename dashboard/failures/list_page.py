@@ -20,7 +20,9 @@ from dashboard.layout import formatting
 from dashboard.layout.addresses import Heading, ListAddress, page_links
 from dashboard.layout.completion import Values
 from dashboard.layout.lists import PAGE_SIZE, Filtered
+from dashboard.layout.visibility import Step
 from dashboard.live import topics
+from dashboard.workers.visibility import no_events
 from workers import queries
 from workers.queries import Failures, names_in
 
@@ -110,6 +112,13 @@ class FailureList(Filtered):
     def behind(self) -> str:
         """What is not counted yet, as a sentence; "" if all is."""
         return behind_text(queries.failures_counted_until(), self.now)
+
+    @property
+    def limits(self) -> list[Step]:
+        """Where events are not received now, so that failures there are unknown."""
+        shown = {broker.pk for broker in self.brokers}
+        sources = queries.event_sources(self.scope, brokers=self.brokers)
+        return no_events((source for source in sources if source.broker_id in shown), self.vhost)
 
     @property
     def several_vhosts(self) -> bool:

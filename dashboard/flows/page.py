@@ -22,8 +22,10 @@ from dashboard.flows.tree import Tree
 from dashboard.layout import formatting
 from dashboard.layout.addresses import tasks_address
 from dashboard.layout.filter_language import quoted
+from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.tasks.row import runtime_text
+from dashboard.workers.visibility import no_events
 from workers import queries
 from workers.models import Task
 from workers.queries import FlowRows
@@ -61,6 +63,11 @@ class FlowPage:
     @cached_property
     def rows(self) -> FlowRows:
         return queries.flow(self.scope, self.broker, self.vhost, self.root)
+
+    @property
+    def limits(self) -> list[Step]:
+        """Why what goes on is not known now; [] while events are received, or once all has ended."""
+        return no_events(queries.event_sources(self.scope, self.broker.pk, [self.broker]), self.vhost) if self.goes_on else []
 
     @cached_property
     def tree(self) -> Tree:

@@ -38,6 +38,16 @@ def unavailable(brokers: Iterable[Broker], now: datetime) -> list[dict[str, Any]
     ]
 
 
+def old_figures(brokers: Iterable[Broker], now: datetime, what: str) -> list[Step]:
+    """A line for each broker that is unavailable now: of when what a page shows of it is."""
+    found = []
+    for broker in brokers:
+        if why := levels.unavailable(broker, now):
+            as_of = f"are as of {formatting.moment_text(broker.polled_at, now)}" if broker.polled_at else "are unknown"
+            found.append(Step("unknown", f"{what} of {broker.name} {as_of}, because {why}"))
+    return found
+
+
 def limits(brokers: Iterable[Broker], vhost: str | None) -> list[dict[str, Any]]:
     """Missing permissions of our user there, with the command that grants them."""
     return [

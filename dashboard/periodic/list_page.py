@@ -15,11 +15,14 @@ from brokers.scope import Scope
 from dashboard.layout import formatting
 from dashboard.layout.addresses import tasks_address
 from dashboard.layout.filter_language import quoted
+from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.periodic import strip
 from dashboard.periodic.known import Known, PeriodicTasks, periodic_tasks
 from dashboard.periodic.text import day_text, schedule_text
 from dashboard.tasks.states import STATES
+from dashboard.workers.visibility import no_events
+from workers import queries
 from workers.periodic.entries import Entry
 
 ORDER = {"critical": 0, "warning": 1, "unknown": 2, "off": 3, "ok": 4}
@@ -73,6 +76,12 @@ class PeriodicPage:
             tasks_address(known.broker, known.vhost, f"name:{quoted(entry.task)}"),
             reverse("task", args=[last.run.id]) if last else "",
         )
+
+    @property
+    def limits(self) -> list[Step]:
+        """Where events are not received now, so that runs there are unknown."""
+        sources = queries.event_sources(self.scope, self.broker.pk if self.broker else None, self.brokers)
+        return no_events(sources, self.vhost)
 
     @property
     def summary(self) -> str:

@@ -10,18 +10,22 @@ import msgspec
 from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout import formatting
+from dashboard.layout.visibility import Step
 from dashboard.statistics.ranges import TimeRange
+from dashboard.workers.visibility import no_events
 from workers import queries
 
 
 class Source(msgspec.Struct, frozen=True):
-    """Of the virtual hosts that the person may view whole: when the last event came, and how many events are known to be lost since each is watched,
-    None where the person may view none whole. `since`: when the first period began in which a task was counted that the person may view."""
+    """Of the virtual hosts that the person may view whole: when the last event came, how many events are known to be lost since each is watched (None where the
+    person may view none whole), and by `limits` where none are received now. `since`: when the first period began in which a task was counted that the person
+    may view."""
 
     received_at: datetime | None
     lost: int | None
     since: datetime | None
     now: datetime
+    limits: Sequence[Step] = ()
 
     def text(self, of: TimeRange) -> str:
         """What the figures of a range rest on."""
@@ -40,4 +44,4 @@ def source_of(scope: Scope, brokers: Sequence[Broker], broker: Broker | None, vh
     found = [source for source in queries.event_sources(scope, broker.pk if broker else None, brokers) if vhost in (None, source.vhost)]
     received = [source.received_at for source in found if source.received_at]
     lost = sum(source.lost_events for source in found) if found else None
-    return Source(max(received, default=None), lost, queries.counted_since(scope, broker.pk if broker else None, vhost), now)
+    return Source(max(received, default=None), lost, queries.counted_since(scope, broker.pk if broker else None, vhost), now, no_events(found))

@@ -87,6 +87,11 @@ def _events_missing(source: EventSource) -> list[Step]:
     return [Step(level, f"No events of workers from {_place(source)}", _sentence(source.reason) or "Hareline has not connected for them yet.", source.grant)]
 
 
+def no_events(sources: Iterable[EventSource], vhost: str | None = None) -> list[Step]:
+    """Where events are not received now, of one virtual host or of all: what pages show of tasks there is as old as the last event."""
+    return [step for source in sources if vhost in (None, source.vhost) for step in _events_missing(source)]
+
+
 def _inspection_missing(source: EventSource) -> list[Step]:
     if source.inspect_state in (EventSource.INSPECTING, EventSource.UNKNOWN) and not source.inspect_grant:
         return []
