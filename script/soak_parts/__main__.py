@@ -49,6 +49,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
     parser.add_argument("--sqlite", action="store_true", help="many: on SQLite, as on one machine")
     parser.add_argument("--celery", choices=control_soak.VERSIONS, help="of control; each of them by default")
+    parser.add_argument("--flower", action="store_true", help="of control; only what is compared with Flower's API")
     options = parser.parse_args(arguments)
     if options.kind not in (None, *ALONE, *KINDS):
         parser.error(f"there is no soak {options.kind}; there is {', '.join([*KINDS, *ALONE])}")
@@ -61,7 +62,7 @@ def main(arguments: list[str]) -> int:
         if options.kind in (None, NOTIFICATIONS) and not options.only:
             failed = max(failed, notified.main(Path(directory) / "notifications", options.seconds, options.seed))
         if options.kind in (None, CONTROL) and not options.only:
-            failed = max(failed, control_soak.main(Path(directory) / "control", options.celery))
+            failed = max(failed, control_soak.main(Path(directory) / "control", options.celery, options.flower))
         if options.kind in (None, FLOOD) and not options.only:
             failed = max(failed, flood.main(Path(directory), options.engine, options.seconds, options.rate if options.kind == FLOOD else None))
         if options.kind in (None, NOISE) and not options.only:

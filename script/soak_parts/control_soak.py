@@ -29,20 +29,20 @@ SCALED = "autoscale, of a node with --autoscale"
 SCALES = ("prefork", *GREEN)
 
 
-def main(directory: Path, version: str | None) -> int:
-    """`version`: one of VERSIONS, all if None."""
+def main(directory: Path, version: str | None, only_flower: bool = False) -> int:
+    """`version`: one of VERSIONS, all if None. `only_flower`: only what is compared with Flower's API."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
     os.environ.setdefault("HARELINE_DATA_DIR", str(directory))
     directory.mkdir(parents=True, exist_ok=True)
     node, wrong = RabbitNode(directory / "rabbitmq", statistics_interval_ms=1000), 0
     node.start(600)
     try:
-        for name in [version] if version else VERSIONS:
+        for name in [WITH_FLOWER] if only_flower else [version] if version else VERSIONS:
             python = interpreter(name)
             if python is None:
                 print(f"control: Celery {name} is left out: none of {', '.join(OLD_PYTHONS[name])} is installed", flush=True)
                 continue
-            wrong += one_version(node, directory / name, name, python)
+            wrong += 0 if only_flower else one_version(node, directory / name, name, python)
             if name == WITH_FLOWER:
                 wrong += beside_flower(node, directory / "flower", python)
     finally:

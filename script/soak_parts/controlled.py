@@ -17,6 +17,7 @@ import amqp
 from celery import Celery
 
 from script.rabbitmq_node import RabbitNode
+from script.soak_parts.guard import guarded
 from script.soak_parts.stack import ROOT
 from workers.amqp_connection import Target
 from workers.control.arguments import ACTIONS, of_command, parse
@@ -29,8 +30,6 @@ START_SECONDS = 240
 SECONDS = 240
 """For what has to happen; a node that does it takes a fraction of it."""
 Answer = TypeVar("Answer")
-# Ends a worker node and its pool when whoever started it is gone, however it went: the pipe on standard input ends with it
-GUARD = 'cat >/dev/null; kill -KILL "-$1" 2>/dev/null; true'
 
 
 def until(condition: Callable[[], Answer], seconds: float = SECONDS) -> Answer:
@@ -57,7 +56,7 @@ class Controlled:
         self.log = directory / f"{name}.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
-        self._guard = subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", str(self.process.pid)], stdin=subprocess.PIPE, start_new_session=True)
+        self._guard = guarded(self.process)
         control_queue = f"{self.hostname}.celery.pidbox"
         until(lambda: self.process.poll() is not None or control_queue in self._queues(), START_SECONDS)
         if self.process.poll() is not None or control_queue not in self._queues():

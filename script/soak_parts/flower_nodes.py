@@ -9,6 +9,8 @@ import contextlib
 import json
 import os
 import subprocess
+import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -20,9 +22,12 @@ from uuid import uuid4
 from script.rabbitmq_machine import free_ports
 from script.rabbitmq_node import RabbitNode
 from script.soak_parts.controlled import APP, HOLD, NOTE, Controlled, until, words
+from script.soak_parts.guard import guarded
 from script.soak_parts.stack import ROOT
 
-SETTLED_SECONDS = 30
+START_SECONDS, SETTLED_SECONDS, ENDED_SECONDS = 120, 30, 60
+MOST_SECONDS = 900
+"""After which no further scenario begins."""
 
 
 class Flower:
@@ -36,9 +41,10 @@ class Flower:
         self.log = beside.directory / "flower.log"
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
+        self._guard = guarded(self._process)
 
     def knows(self, *nodes: Controlled) -> bool:
-        return bool(until(lambda: {node.hostname for node in nodes} <= set(self._call("GET", "workers?refresh=true")[1] or ())))
+        return bool(until(lambda: {node.hostname for node in nodes} <= set(self._call("GET", "workers?refresh=true")[1] or ()), START_SECONDS))
 
     def post(self, path: str, **parameters: Any) -> int:
         """The status of the answer."""
@@ -47,7 +53,7 @@ class Flower:
     def _call(self, method: str, path: str) -> tuple[int, Any]:
         request = urllib.request.Request(f"http://127.0.0.1:{self.port}/api/{path}", data=b"" if method == "POST" else None, method=method)
         try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
                 return answer.status, json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as error:
             return error.code, None
@@ -58,7 +64,8 @@ class Flower:
         self._process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(20)
-        self._process.kill()
+        self._guard.communicate()  # with its standard input at an end it kills what is left of the group
+        self._process.wait()
 
 
 def state(node: Controlled) -> dict[str, Any]:
@@ -142,8 +149,8 @@ def time_limit(flower: Flower, ours: Controlled, theirs: Controlled) -> str:
         node.order("pool_restart")
         logs.append(node.file())
         node.run(HOLD, str(logs[-1]), str(node.file()))
-        until(lambda: "began" in words(logs[-1]))
-        until(lambda: node.inspected("active") == [], 60)  # noqa: B023
+        until(lambda: "began" in words(logs[-1]), ENDED_SECONDS)
+        until(lambda: node.inspected("active") == [], ENDED_SECONDS)  # noqa: B023
     return "" if all(node.inspected("active") == [] for node in (ours, theirs)) else "a task runs on"
 
 
@@ -152,14 +159,14 @@ def terminate(flower: Flower, ours: Controlled, theirs: Controlled) -> str:
     for node in (ours, theirs):
         uuid, log, gate = str(uuid4()), node.file(), node.file()
         node.run(HOLD, str(log), str(gate), task_id=uuid)
-        until(lambda: "began" in words(log))  # noqa: B023
+        until(lambda: "began" in words(log), ENDED_SECONDS)  # noqa: B023
         if node is ours:
             node.sent("revoke", {"task_id": [uuid], "terminate": True, "signal": "SIGUSR1"})
         else:
             flower.post(f"task/revoke/{uuid}", terminate="true", signal="SIGUSR1")
         until(lambda: len(words(log)) > 1, SETTLED_SECONDS)  # noqa: B023
         gate.touch()
-        until(lambda: node.inspected("active") == [])  # noqa: B023
+        until(lambda: node.inspected("active") == [], ENDED_SECONDS)  # noqa: B023
         found.append(words(log))
     return "" if found[0] == found[1] == ["began", "limited"] else f"ours {found[0]}, Flower’s {found[1]}"
 
@@ -167,7 +174,7 @@ def terminate(flower: Flower, ours: Controlled, theirs: Controlled) -> str:
 def shutdown(flower: Flower, ours: Controlled, theirs: Controlled) -> str:
     ours.sent("shutdown", {}, 0.5)
     flower.post(_path(theirs, "shutdown"))
-    until(lambda: ours.process.poll() is not None and theirs.process.poll() is not None)
+    until(lambda: ours.process.poll() is not None and theirs.process.poll() is not None, ENDED_SECONDS)
     return "" if ours.process.poll() == theirs.process.poll() == 0 else f"exit {ours.process.poll()} and {theirs.process.poll()}"
 
 
@@ -186,9 +193,15 @@ def all_scenarios(node: RabbitNode, vhost: str, directory: Path, python: str) ->
         stack.callback(flower.end)
         if not flower.knows(*nodes):
             return {"start": f"Flower does not know the worker nodes: {flower.log.read_text()[-600:]}"}
-        for name in SCENARIOS:
+        ours_to_end = time.monotonic() + MOST_SECONDS
+        for name in (*SCENARIOS, *BY_EFFECT):
+            if time.monotonic() > ours_to_end:
+                found[name] = f"not reached within {MOST_SECONDS} s"
+                continue
             pair = nodes[2:] if name in OF_A_RANGE else nodes[:2]
-            found[name] = compare(flower, pair[0], pair[1], name)
-        for name, differs in BY_EFFECT.items():
-            found[name] = differs(flower, nodes[0], nodes[1])
+            try:
+                found[name] = BY_EFFECT[name](flower, pair[0], pair[1]) if name in BY_EFFECT else compare(flower, pair[0], pair[1], name)
+            except (RuntimeError, KeyError, OSError) as error:  # one that does not answer; the others can still be compared
+                found[name] = f"{type(error).__name__}: {error}"
+            print(f"control: beside Flower, {name}: {found[name] or 'the same state'}", file=sys.stderr, flush=True)
     return found

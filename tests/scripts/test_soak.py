@@ -18,6 +18,7 @@ from script.soak_parts.journal import Journal, TrueEvent, TrueTask
 from script.soak_parts.observer import Phase, readiness_problem
 from script.soak_parts.publisher import seeded
 from script.soak_parts.quiet import growing
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 RUN = [("task-received", "w@h", 10.0), ("task-started", "w@h", 11.0), ("task-succeeded", "w@h", 12.0)]
@@ -162,3 +163,20 @@ def test_the_journal_of_holders_is_read_from_the_logs_of_the_processes() -> None
     assert held_by_two([*found, later]) == []
     assert longest_pause([*found, later], noon + 9) == {"poll one": 2.0, "events one /": 0.0}
     assert held_by_two([*found, Holding("poll one", "poller-c", noon + 3.75, noon + 8)]) == ["poll one was held by poller-a and poller-c for 0.250 s"]
+
+
+STARTS_AND_IS_KILLED = """
+import os, signal, subprocess
+from script.soak_parts.guard import guarded
+
+process = subprocess.Popen(["sleep", "900"], start_new_session=True)
+guard = guarded(process)
+print(process.pid, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_soak_started_ends_with_it_whatever_signal_ended_it() -> None:
+    done = subprocess.run([sys.executable, "-c", STARTS_AND_IS_KILLED], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    stat = Path(f"/proc/{int(done.stdout)}/stat")
+    wait_until(lambda: not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z", 60)
