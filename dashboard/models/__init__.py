@@ -4,6 +4,7 @@ Written only by `dashboard.store`, read only by `dashboard.queries`.
 """
 
 from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingRound, RuleSetting, Silence
+from dashboard.models.marks import Mark
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
 from dashboard.models.people import ApiToken, AuditEvent, AuditHead, CacheEntry, Granted, Invitation, LoginDelay, Role, User
 from dashboard.models.runs_again import NOT_RUN_AGAIN, RunAgain, RunAgainBatch
@@ -24,6 +25,7 @@ __all__ = [
     "Granted",
     "Invitation",
     "LoginDelay",
+    "Mark",
     "Notice",
     "Role",
     "RuleSetting",

@@ -26,7 +26,7 @@ ACTION_TEXTS: Mapping[Action, str] = {
     "control": "Change worker nodes: pools, consumers, limits, events",
     "revoke": "Revoke and terminate tasks",
     "move": "Purge, move and delete messages and queues",
-    "silence": "Acknowledge, silence and comment on findings",
+    "silence": "Acknowledge, silence and comment on findings, and mark moments",
     "settings": "Set thresholds and who is notified",
     "people": "Manage people and roles",
     "audit": "Read the audit log",

@@ -27,6 +27,7 @@ from dashboard.queries.findings import (
     silences_of,
     visible_silences,
 )
+from dashboard.queries.marks import mark, marks, marks_page
 from dashboard.queries.notifications import (
     Queue,
     delivery_queues,
@@ -103,6 +104,9 @@ __all__ = [
     "latest_deliveries",
     "latest_opened",
     "managers",
+    "mark",
+    "marks",
+    "marks_page",
     "matches",
     "migration_differences",
     "newest_run_again",

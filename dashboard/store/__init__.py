@@ -6,6 +6,7 @@ from dashboard.store.finding_acts import add_silence, comment_on_finding, end_si
 from dashboard.store.findings import close_of_other_brokers, delete_old_findings, save_round
 from dashboard.store.invitations import INVITATION_LASTS, accept_invitation, invite, trim_invitations
 from dashboard.store.login_delays import LoginTry, begin_login, end_login, notes_refusal, trim_login_delays, unlock
+from dashboard.store.marks import MARKS_KEPT, add_mark, remove_mark, trim_marks
 from dashboard.store.notifications import (
     begin_attempt,
     missed,
@@ -54,6 +55,7 @@ __all__ = [
     "ENVIRONMENT_TOKEN",
     "FAILED",
     "INVITATION_LASTS",
+    "MARKS_KEPT",
     "MOST_TASK_VIEWS",
     "REFUSED",
     "RUN_AGAIN_STALLED",
@@ -61,6 +63,7 @@ __all__ = [
     "LoginTry",
     "RunAgainMeanwhile",
     "accept_invitation",
+    "add_mark",
     "add_silence",
     "add_token",
     "audit",
@@ -92,6 +95,7 @@ __all__ = [
     "plan_digest",
     "reached",
     "release_finding",
+    "remove_mark",
     "remove_target",
     "remove_task_view",
     "rename_task_view",
@@ -117,6 +121,7 @@ __all__ = [
     "trim_deliveries",
     "trim_invitations",
     "trim_login_delays",
+    "trim_marks",
     "trim_runs_again",
     "trim_sessions",
     "unlock",

@@ -32,7 +32,17 @@ from dashboard import encryption
 from dashboard.findings.loop import FindingsLoop
 from dashboard.notifications.loop import NotificationsLoop
 from dashboard.notifications.targets import rotate_secrets, unusable
-from dashboard.store import delete_old_findings, trim_audit, trim_cache, trim_deliveries, trim_invitations, trim_login_delays, trim_runs_again, trim_sessions
+from dashboard.store import (
+    delete_old_findings,
+    trim_audit,
+    trim_cache,
+    trim_deliveries,
+    trim_invitations,
+    trim_login_delays,
+    trim_marks,
+    trim_runs_again,
+    trim_sessions,
+)
 from dashboard.store.second_factors import encrypt_anew
 from workers.store import (
     count_failures,
@@ -85,6 +95,7 @@ def jobs() -> list[Job]:
         Job("measure tables", timedelta(minutes=5), measure_tables),
         Job("learn what is usual of queues", timedelta(minutes=5), learn_usuals),
         Job("trim runs again", timedelta(minutes=10), lambda now: trim_runs_again(now, settings.RETENTION_TASK_DAYS)),
+        Job("trim marks", timedelta(hours=1), trim_marks),
         Job("trim audit", timedelta(hours=6), lambda now: trim_audit(now, settings.RETENTION_AUDIT_DAYS)),
         Job("trim findings", timedelta(hours=1), lambda now: delete_old_findings(now, settings.RETENTION_FINDING_DAYS)),
         Job("trim messages", timedelta(hours=1), lambda now: trim_deliveries(now, settings.RETENTION_DELIVERY_DAYS)),

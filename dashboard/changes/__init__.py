@@ -1,0 +1,1 @@
+"""What changed in brokers, worker nodes and Hareline itself, and the moments that people mark."""
