@@ -242,6 +242,17 @@ class BrokerStats(msgspec.Struct):
     failed: frozenset[str] = frozenset()  # the parts (see `brokers.parts`) that could not be read: their stored rows are kept
 
 
+class Actor(msgspec.Struct, frozen=True):
+    """Who changed a definition, as the broker's event exchange says: `kind`, `vhost` and `name` as of a change; `what`: added, gone, or set, which is either
+    added or changed."""
+
+    kind: str
+    what: str
+    vhost: str
+    name: str
+    who: str
+
+
 class NamedChanges(msgspec.Struct, frozen=True):
     """What the broker's event exchange named as changed. `counts`: how many events named each virtual host; `everything`: how often anything may have
     changed. Both only grow, but counts of virtual hosts that are gone are left out once `everything` has grown."""

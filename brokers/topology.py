@@ -59,12 +59,14 @@ def whole_if_possible(priority: float) -> int | float:
 
 class WritePermission(msgspec.Struct, frozen=True, order=True):
     """What a user may write to in a virtual host, as a regular expression: of exchange names if `exchange` is None, or else of routing keys of that
-    (topic) exchange. Not part of the topology: it belongs to users and has no history."""
+    (topic) exchange; and beside it what they may configure and read. Not part of the topology: it belongs to users."""
 
     vhost: str
     user: str
     write: str
     exchange: str | None = None
+    configure: str | None = None
+    read: str | None = None
 
 
 class Topology(msgspec.Struct, frozen=True, weakref=True):

@@ -122,8 +122,10 @@ class ManagementApi:
 
     def permissions(self) -> list[WritePermission]:
         """What each user may write to, topic permissions included. Requires an administrator; for others RabbitMQ refuses and logs a warning."""
-        names = self._parsed("/api/permissions", None, parse.permissions)
-        return names + self._parsed("/api/topic-permissions", None, parse.topic_permissions)
+        return self._parsed("/api/permissions", None, parse.permissions) + self._parsed("/api/topic-permissions", None, parse.topic_permissions)
+
+    def users(self) -> dict[str, list[str]]:
+        return self._parsed("/api/users", None, parse.users)  # for an administrator too
 
     def parameters(self) -> list[TransferStats]:
         """The definitions of shovels and federation. Requires the tag policymaker."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from brokers.models.clients import Channel, ClientTrend, Connection, Consumer
 from brokers.models.keys import AutoKey
 from brokers.models.objects import Binding, Exchange, Permission, Policy, Queue, Transfer
-from brokers.models.past import Change, Snapshot, TopologyVersion, UsualHour, Usuals
+from brokers.models.past import Change, DefinitionActor, Snapshot, TopologyVersion, UsualHour, Usuals
 from brokers.models.places import Broker, Installation, Node, PollAttempt, VirtualHost
 from brokers.models.running import DefinitionEvents, DetailRequest, Heartbeat, Lease
 
@@ -23,6 +23,7 @@ __all__ = [
     "ClientTrend",
     "Connection",
     "Consumer",
+    "DefinitionActor",
     "DefinitionEvents",
     "DetailRequest",
     "Exchange",

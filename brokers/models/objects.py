@@ -114,13 +114,16 @@ class Policy(AutoKey):
 
 
 class Permission(AutoKey):
-    """What a user may write to in a virtual host, while `Broker.permissions_known`: exchanges by their name, or with `exchange` the keys of that one."""
+    """What a user may do in a virtual host, while `Broker.permissions_known`: by names of objects, or with `exchange` by the keys of that one. `configure` and
+    `read` are None of rows from before they were read, `configure` also with `exchange`."""
 
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     vhost = models.CharField(max_length=255)
     user = models.CharField(max_length=255)
     exchange = models.CharField(max_length=255, null=True)
     write = models.TextField()
+    configure = models.TextField(null=True)
+    read = models.TextField(null=True)
 
     class Meta:
         indexes = [models.Index(fields=["broker", "vhost"])]

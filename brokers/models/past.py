@@ -41,19 +41,40 @@ class TopologyVersion(models.Model):
 
 
 class Change(models.Model):
-    """Something added, deleted or changed in a broker, as a sentence: "binding order.* to mail added"."""
+    """Something added, deleted or changed in a broker, as a sentence: "binding order.* to mail added". It happened between the poll of `earlier_at` and the
+    one of `at`."""
 
     id = models.BigAutoField(primary_key=True)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     vhost = models.CharField(max_length=255, default="")
     at = models.DateTimeField()
-    kind = models.CharField(max_length=32)  # queue, exchange, binding, policy, broker, node, worker
-    what = models.CharField(max_length=32)  # added, gone, changed
+    earlier_at = models.DateTimeField(null=True)  # None: not known
+    kind = models.CharField(max_length=32)  # of brokers.diff.KINDS
+    what = models.CharField(max_length=32)  # of brokers.diff.WHATS
     name = models.TextField()
     text = models.TextField()
+    before = models.JSONField(null=True)  # as brokers.change_details keeps a definition; None: there was none, or it is not known
+    after = models.JSONField(null=True)
+    who = models.CharField(max_length=255, null=True)  # the user of the broker, where its event says so
 
     class Meta:
         indexes = [models.Index(fields=["broker", "at"])]
+
+
+class DefinitionActor(models.Model):
+    """Who changed a definition, as an event of the broker says; kept for some minutes, for the changes that polls find."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
+    at = models.DateTimeField()
+    kind = models.CharField(max_length=32)  # as of a Change
+    what = models.CharField(max_length=32)
+    vhost = models.CharField(max_length=255)
+    name = models.TextField()
+    who = models.CharField(max_length=255)
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "at"], name="definition_actor_at")]
 
 
 class UsualHour(models.Model):

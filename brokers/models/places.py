@@ -14,6 +14,7 @@ class Installation(AutoKey):
 
     identifier = models.CharField(max_length=16, unique=True)
     created_at = models.DateTimeField()
+    started_with = models.JSONField(default=dict)  # by the poller that started last: {"version", "settings": {variable: fingerprint}}
 
 
 class Broker(AutoKey):
@@ -61,6 +62,8 @@ class Broker(AutoKey):
     queues_created_per_second = models.FloatField(null=True)
     queues_deleted_per_second = models.FloatField(null=True)
     permissions_known = models.BooleanField(default=False)  # False: Hareline's user is not an administrator, or they were not read yet
+    permissions_at = models.DateTimeField(null=True)  # when they and the users were last read
+    users = models.JSONField(null=True)  # {name: [tags]} of the broker's users; None: not known, as of `permissions_known`
     object_totals = models.JSONField(default=dict)  # {"queues": n, "exchanges": n, "consumers": n, "connections": n, "channels": n}
     listeners = models.JSONField(default=list)  # [{"node", "protocol": "amqp"|"amqp/ssl"|"http"|"https", "port"}], of nodes that are down too
     metrics_port = models.IntegerField(null=True)  # the Prometheus plugin, None where absent

@@ -12,7 +12,7 @@ from datetime import datetime
 import msgspec
 
 from brokers import parts as parts_of_polls
-from brokers.errors import BrokerRefused
+from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.management_api import ManagementApi
 from brokers.polling import clients, node_clocks, polled_topology, queue_properties
 from brokers.polling.clients import Clients
@@ -39,6 +39,7 @@ class Inventory(msgspec.Struct):
     transfers: list[TransferStats] | None = None
     limits: list[VisibilityLimit] = []  # of the whole broker, those of its depths included
     busy_seconds: float = 0.0  # how long the broker worked for it
+    permissions_read: bool = False  # also where they are as they were
 
 
 def read_inventory(
@@ -60,6 +61,7 @@ def read_inventory(
 
     def rights_and_transfers() -> None:
         found.permissions = _permissions(one)
+        found.permissions_read = one.kept.permissions_read.at == now
         found.transfers = one.paid(lambda: transfers(api, one.kept, one.parts, now))
         one.paid(lambda: node_clocks.read(api, one.kept, now))
 
@@ -121,4 +123,8 @@ def _permissions_found(api: ManagementApi) -> Permissions:
         found = api.permissions()
     except BrokerRefused:
         return Permissions(False)
-    return Permissions(True, tuple(sorted(found, key=lambda one: (one.vhost, one.user, one.exchange or "", one.write))))
+    try:
+        users = api.users()
+    except (BrokerRefused, ObjectNotFound):
+        users = None
+    return Permissions(True, tuple(sorted(found, key=lambda one: (one.vhost, one.user, one.exchange or "", one.write))), users)

@@ -65,10 +65,11 @@ class LastRead(msgspec.Struct, frozen=True):
 
 
 class Permissions(msgspec.Struct, frozen=True):
-    """What users may write to, sorted. `known` False: Hareline's user is not an administrator and may not list permissions."""
+    """What users may do, sorted, and {user: tags}. `known` False: Hareline's user is not an administrator and may not list permissions."""
 
     known: bool
     found: tuple[WritePermission, ...] = ()
+    users: dict[str, list[str]] | None = None
 
 
 class NamedRead(msgspec.Struct, frozen=True):

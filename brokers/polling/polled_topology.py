@@ -8,7 +8,7 @@ read them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -31,13 +31,16 @@ Read = Mapping[str, list[Any] | None]
 
 
 class ReadTopologies(msgspec.Struct):
-    """The topologies of every visible virtual host, and the parts that they lack because they can't be read. `changed` False: they are as last read."""
+    """The topologies of every visible virtual host, and the parts that they lack because they can't be read. `changed` False: they are as last read.
+    `read`: the virtual hosts whose topologies were read now; None: all. `as_of`: when the first of their lists was read, where that is before this round."""
 
     topologies: dict[str, Topology]
     unread: frozenset[str]
     changed: bool
     busy_seconds: float = 0.0  # how long the broker worked for them
     every_seconds: float | None = None  # how often they are read while nothing shows a change; None: at every round
+    read: frozenset[str] | None = None
+    as_of: datetime | None = None
 
 
 def read(one: Round, is_viewed: bool = False) -> ReadTopologies | None:
@@ -66,7 +69,9 @@ def read(one: Round, is_viewed: bool = False) -> ReadTopologies | None:
     kept.topology = LastRead(one.now, one.busy_seconds - before, sign)
     one.note_waiting(BINDINGS, kept.topology, waits=False)
     kept.named_read = kept.named_begun
-    return _described(one, _assembled(one, lists), every)
+    found = _described(one, _assembled(one, lists), every)
+    found.as_of = one.memory.exchanges.at if one.memory.exchanges is not None and one.memory.few_exchanges else None
+    return found
 
 
 def _described(one: Round, found: ReadTopologies, every: timedelta) -> ReadTopologies:
@@ -93,7 +98,9 @@ def _read_named(one: Round, vhosts: Iterable[str], begun: NamedRead) -> ReadTopo
     was = kept.topologies[0] if kept.topologies else {}
     topologies = {vhost: topology for vhost, topology in {**was, **found}.items() if vhost in (one.memory.visible_vhosts or was)}
     kept.binding_count = sum(len(topology.bindings) for topology in topologies.values())
-    return _compared(one, topologies, frozenset())
+    compared = _compared(one, topologies, frozenset())
+    compared.read = frozenset(found)
+    return compared
 
 
 def _is_failing(one: Round, part: str) -> bool:

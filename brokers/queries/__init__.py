@@ -22,6 +22,7 @@ from brokers.queries.brokers_and_nodes import (
     virtual_hosts,
     watched_as,
 )
+from brokers.queries.change_log import ChangeFilter, change, changes_page, topologies_around
 from brokers.queries.clients import (
     channel_page,
     channels,
@@ -67,6 +68,7 @@ __all__ = [
     "EXCHANGE_SORTS",
     "LARGEST_PAGE",
     "QUEUE_SORTS",
+    "ChangeFilter",
     "History",
     "Page",
     "QueueFacts",
@@ -79,8 +81,10 @@ __all__ = [
     "broker_by_id",
     "broker_names",
     "brokers",
+    "change",
     "changes",
     "changes_of",
+    "changes_page",
     "channel_page",
     "channels",
     "client_trends",
@@ -128,6 +132,7 @@ __all__ = [
     "routing_state",
     "sparklines",
     "sparklines_until_now",
+    "topologies_around",
     "topology",
     "traces_fingerprint",
     "transfers",

@@ -10,6 +10,7 @@ from django.db.models import Exists, OuterRef, Q
 from brokers.database.rows import RowsOf
 from brokers.errors import NotRecorded
 from brokers.models import Broker, Change, Connection, DetailRequest, Installation, Node, PollAttempt, VirtualHost
+from brokers.queries.change_log import hide_details
 from brokers.queries.pages import BrokerRef, existing, of_whole_brokers, touching, visible_brokers, visible_vhosts
 from brokers.queries.partial_figures import hide_brokers, visible_figures, visible_vhost_figures
 from brokers.queries.partly_visible import changes_in
@@ -101,6 +102,7 @@ def changes(scope: Scope, broker: BrokerRef | None = None, limit: int = 50, at: 
         where &= Q(at__lte=at)
     found = list(Change.objects.filter(where).select_related("broker").order_by("-at", "-id")[:limit])
     hide_brokers(scope, found)
+    hide_details(scope, found)
     return found
 
 

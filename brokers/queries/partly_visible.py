@@ -66,9 +66,11 @@ def channels_in(scope: Scope, broker: BrokerRef | None = None, vhost: str | None
 
 
 def changes_in(scope: Scope, broker: BrokerRef | None = None) -> Q:
-    """As `pages.in_scope`, of changes: where only some queues are visible, those of the queues themselves."""
+    """As `pages.in_scope`, of changes: where only some queues are visible, those of the queues themselves, and of their consumers."""
     whole = in_scope(scope, broker)
-    return whole | (in_scope(_partly(scope), broker, queue="name") & Q(kind="queue")) if scope.limits_queues else whole
+    if not scope.limits_queues:
+        return whole
+    return whole | (in_scope(_partly(scope), broker, queue="name") & Q(kind__in=("queue", "consumer")) & ~Q(name=""))
 
 
 def policies_in(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> Q:

@@ -13,6 +13,7 @@ from brokers.store.polls import save_failure, save_poll
 from brokers.store.retention import make_snapshot_days, trim_history
 from brokers.store.rounds import save_depths, save_inventory
 from brokers.store.snapshots import SnapshotWriter
+from brokers.store.starts import note_start
 from brokers.store.topologies import save_topology
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "installation_id",
     "make_snapshot_days",
     "note_definition_events",
+    "note_start",
     "save_cluster_id",
     "save_depths",
     "save_detail_request",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F
 
 from brokers.models import Broker, DefinitionEvents, VirtualHost
+from brokers.stats import Actor
+from brokers.store.changes import note_actors
 
 
 def note_definition_events(
-    broker_id: int, vhost: str, now: datetime, changed: Mapping[str, int] | None = None, everything: int = 0, problem: str = ""
+    broker_id: int, vhost: str, now: datetime, changed: Mapping[str, int] | None = None, everything: int = 0, problem: str = "",
+    actors: Sequence[Actor] = (),
 ) -> None:  # fmt: skip
     """Stores how many events named each virtual host since the last call, and `everything`: how often anything may have changed. `vhost` is that of the
-    exchange; `problem`: why none can be received, as a sentence."""
+    exchange; `problem`: why none can be received, as a sentence; `actors`: who changed what."""
     with transaction.atomic():
         row, is_new = DefinitionEvents.objects.select_for_update().get_or_create(
             broker_id=broker_id, defaults={"vhost": vhost, "since": now, "problem": problem}
@@ -32,6 +35,8 @@ def note_definition_events(
         for name, count in (changed or {}).items():
             row.counts[name] = row.counts.get(name, 0) + count
         row.save()
+        if actors:
+            note_actors(broker_id, actors, now)
 
 
 def forget_definition_events(broker_id: int) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from brokers.depth_growth import DepthGrowth
 from brokers.head_age import HeadAge
@@ -31,13 +31,47 @@ _PEAK_STEP_SECONDS = 900
 _PEAK_STEPS = 96  # 24 hours
 
 
+class ConsumerChange(NamedTuple):
+    """That a queue has another number of consumers. `earlier_at`: when it last had the number before, where that is not the poll before."""
+
+    key: QueueKey
+    before: int
+    after: int
+    earlier_at: datetime | None
+
+
+class ConsumerFold:
+    """The changes of a queue's consumers that are one row."""
+
+    def __init__(self, pk: int, began_at: datetime, first: int) -> None:
+        self.pk, self.began_at, self.first = pk, began_at, first
+        self.numbers: list[int] = []
+
+
 class QueueRow:
     """A stored queue: the numbers and definition of its row, and the values of the last poll.
 
     `reported` and `defined` are the values of the last poll, so that a queue whose values do not change costs next to nothing.
     """
 
-    __slots__ = ("alone_since", "defined", "definition", "growth", "head", "idle", "meters", "nobody", "numbers", "peaks", "pk", "reported", "seen", "taken_at")
+    __slots__ = (
+        "alone_since",
+        "counted",
+        "counted_at",
+        "defined",
+        "definition",
+        "growth",
+        "head",
+        "idle",
+        "meters",
+        "nobody",
+        "numbers",
+        "peaks",
+        "pk",
+        "reported",
+        "seen",
+        "taken_at",
+    )
 
     def __init__(self, pk: int, numbers: Sequence[Any], definition: Sequence[Any], step: int) -> None:
         self.pk = pk
@@ -49,6 +83,8 @@ class QueueRow:
         self.alone_since: datetime | None = None  # since when the polls have messages and no consumer of it, while perhaps one was not counted yet
         self.taken_at: datetime | None = None  # when more was unacknowledged than before, while no consumer was counted
         self.nobody: tuple[datetime, bool] | None = None  # (since when no consumer was counted, True if possibly earlier), also while that is not sure
+        self.counted: int | None = self.numbers[NUMBERS.index("consumers")]  # how many consumers it had when that was last known
+        self.counted_at: datetime | None = None  # the last poll that knew it, where that is not the last poll
         self.idle = False  # nothing flows: while the broker reports the same, the numbers stay
         self.meters: list[Meter] | None = None
         self.growth: DepthGrowth | None = None
@@ -96,12 +132,16 @@ class BrokerMemory:
         self.last_queues: list[QueueStats] = []  # as that poll had them, in its order
         self.busy: list[QueueKey] = []  # those of them where something flows
         self.waiting = WaitingMessages()
+        self.polled_before_at: datetime | None = None  # the poll before `polled_at`
+        self.consumers_changed: list[ConsumerChange] = []  # since the last poll, to be stored with it
+        self.consumer_folds: dict[QueueKey, ConsumerFold] = {}
         self.queues_unbroken = False  # the same of the queues: set for each poll that reads them
         self.consumers_at: datetime | None = None  # the poll's: so old may the numbers of consumers be; None: unknown
         self.unbroken = False  # no poll failed since `polled_at`, and the next one comes in time: set for each poll
         self.absent: set[QueueKey] = set()  # queues that the last complete list of the broker did not have: missing again, they are deleted
         # Of the inventory, which another thread stores
         self.topologies: dict[str, str] = {}  # {virtual host: the hash of its content as stored}
+        self.topologies_at: dict[str, datetime] = {}  # {virtual host: when its topology was last read}
         self.inventory_at: datetime | None = None
         self.vhosts_gone = 0  # how often virtual hosts were deleted
         self._meters: dict[tuple[Any, ...], Meter] = {}
@@ -133,6 +173,7 @@ class BrokerMemory:
         """Forgets everything, after a save that failed."""
         self.queues, self.topologies, self._meters, self._writers, self._loaded = {}, {}, {}, {}, False
         self.absent, self.last_queues, self.busy = set(), [], []
+        self.consumers_changed, self.consumer_folds = [], {}
         self.peak_step = 0
 
     def write_gap(self, broker_id: int, at: datetime) -> None:

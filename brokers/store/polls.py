@@ -12,10 +12,12 @@ from django.db.models import F
 
 from brokers import amqp_address
 from brokers.diff import ChangeText
-from brokers.models import Broker, Change, PollAttempt
+from brokers.models import Broker, PollAttempt
 from brokers.models.places import software
 from brokers.parts import INVENTORY_PARTS, NODES, OVERVIEW
 from brokers.stats import BrokerStats, Listener, VisibilityLimit
+from brokers.store.changes import save_changes
+from brokers.store.consumer_changes import save_consumer_changes
 from brokers.store.exchange_rates import save_exchange_rates
 from brokers.store.memory import BrokerMemory
 from brokers.store.nodes import save_nodes, save_virtual_hosts
@@ -52,12 +54,14 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
             save_vhost_figures(broker_id, poll, memory)
             _save_broker(broker, poll, now, memory)
             PollAttempt.objects.create(broker_id=broker_id, at=now, answered=True, ms=poll.took_ms)
-            save_changes(broker_id, changes, poll.at + timedelta(milliseconds=poll.took_ms))
+            answered_at = poll.at + timedelta(milliseconds=poll.took_ms)
+            save_changes(broker_id, changes, answered_at, broker.polled_at)
+            save_consumer_changes(broker_id, memory, answered_at, broker.polled_at)
         stored = True
     finally:
         if not stored:
             memory.forget()
-    memory.polled_at, memory.unbroken = poll.at, True
+    memory.polled_before_at, memory.polled_at, memory.unbroken = memory.polled_at, poll.at, True
     if any(found.kind == "vhost" and found.what == "gone" for found in changes):  # one recreated with this name must be stored anew
         memory.vhosts_gone += 1
         memory.topologies = {}
@@ -83,7 +87,9 @@ def save_failure(
             return False
         broker = Broker.objects.get(pk=broker_id)
         if broker.state != state:
-            save_changes(broker_id, [ChangeText("broker", "changed", "", broker.name, f"{broker.name} is {_word(state)}: {reason}")], now)
+            text = f"{broker.name} is {_word(state)}: {reason}"
+            found = ChangeText("broker", "changed", "", broker.name, text, {"state": broker.state}, {"state": state})
+            save_changes(broker_id, [found], now, broker.polled_at)
             broker.state, broker.since = state, began_at or now
         broker.reason, broker.tried_at, broker.revision = reason, now, broker.revision + 1
         broker.save(update_fields=["state", "since", "reason", "tried_at", "revision"])
@@ -109,24 +115,19 @@ def _write_gap(broker_id: int, at: datetime, memory: BrokerMemory) -> None:
         raise
 
 
-def save_changes(broker_id: int, changes: Iterable[ChangeText], at: datetime) -> None:
-    """Stores sentences; inside the caller's transaction."""
-    Change.objects.bulk_create(
-        [Change(broker_id=broker_id, at=at, kind=found.kind, what=found.what, vhost=found.vhost, name=found.name, text=found.text) for found in changes]
-    )
-
-
 def _word(state: str) -> str:
     return {"refused": "refusing access", "unknown": "in an unknown state"}.get(state, state)
 
 
 def _broker_changes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
-    sentences = []
+    found = []
     if broker.state in (Broker.UNREACHABLE, Broker.REFUSED) and broker.since:
-        sentences.append(f"{broker.name} responds again; it was {_word(broker.state)} since {broker.since:%Y-%m-%d %H:%M:%S} UTC")
+        text = f"{broker.name} responds again; it was {_word(broker.state)} since {broker.since:%Y-%m-%d %H:%M:%S} UTC"
+        found.append(ChangeText("broker", "changed", "", broker.name, text, {"state": broker.state}, {"state": Broker.UP}))
     if broker.version and OVERVIEW not in poll.failed and broker.version != poll.overview.version:
-        sentences.append(f"{broker.name} now runs {software(poll.overview.version)}, previously {broker.version}")
-    return [ChangeText("broker", "changed", "", broker.name, text) for text in sentences]
+        text = f"{broker.name} now runs {software(poll.overview.version)}, previously {broker.version}"
+        found.append(ChangeText("broker", "changed", "", broker.name, text, {"version": broker.version}, {"version": poll.overview.version}))
+    return found
 
 
 def _save_broker(broker: Broker, poll: BrokerStats, now: datetime, memory: BrokerMemory) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from itertools import compress
 from operator import is_not
 from typing import Any
 
 from brokers.depth_growth import DepthGrowth
-from brokers.diff import ChangeText, queue_changes
+from brokers.diff import ChangeText
 from brokers.head_age import HeadAge
 from brokers.models import Queue
 from brokers.parts import QUEUES, VHOSTS
@@ -17,6 +16,7 @@ from brokers.rates import Meter
 from brokers.stats import BrokerStats, QueueKey, QueueStats
 from brokers.store.counted_consumers import consumers_counted
 from brokers.store.memory import DEFINITION, NUMBERS, BrokerMemory, QueueRow, peak_step
+from brokers.store.queue_changes import lasts, note_consumers, policy_texts, queue_texts
 from brokers.store.rows import frozen, update_rows
 
 Values = tuple[Any, ...]
@@ -54,6 +54,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     memory.consumers_at = poll.consumers_at
     changed: list[tuple[int, Values]] = []
     redefined: list[tuple[int, Values]] = []
+    definitions: list[tuple[QueueKey, Values, Values]] = []
     news = None if peaks_end or not memory.queues_unbroken else _news(poll, memory)
     gone, added = _gone(poll, memory) if news is None else set(), []
     for key, queue in poll.queues.items() if news is None else news:
@@ -70,10 +71,13 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
                 gone.add(key)
                 added.append(queue)
                 continue
+            was = row.defined
             if _redefine(row, defined):
                 redefined.append((row.pk, (*row.definition, at)))
+                definitions += [(key, was, defined)] if was is not None and lasts(row.definition) else []
         if _renumber(row, queue, memory, at, step):
             changed.append((row.pk, (*row.numbers, at)))
+            note_consumers(key, row, memory)
     missing = rows.keys() - poll.queues.keys() - gone if news is None else ()
     for row in [rows[key] for key in missing]:  # perhaps deleted, or in a virtual host that is no longer visible
         if row.numbers != _UNKNOWN:
@@ -82,7 +86,7 @@ def save_queues(broker_id: int, poll: BrokerStats, memory: BrokerMemory) -> list
     update_rows(Queue, (*NUMBERS, "changed_at"), changed)
     update_rows(Queue, (*DEFINITION, "changed_at"), redefined)
     update_rows(Queue, ("gone_at", "changed_at"), [(rows[key].pk, (at, at)) for key in gone])
-    texts = [] if memory.polled_at is None else _texts(rows, gone, added)
+    texts = [] if memory.polled_at is None else [*queue_texts(rows, gone, added, poll.vhosts, memory.polled_before_at), *policy_texts(definitions)]
     values = {pk: _recorded(numbers) for pk, numbers in changed} | {rows.pop(key).pk: _recorded(_UNKNOWN) for key in gone}
     values |= {row.pk: _recorded(row.numbers) for row in _add(broker_id, added, memory, at)}
     memory.queues_at, memory.peak_step, memory.last_queues = at, step, list(poll.queues.values())
@@ -262,6 +266,7 @@ def _add(broker_id: int, added: list[QueueStats], memory: BrokerMemory, at: date
         row = QueueRow(0, _UNKNOWN, _NOTHING_DEFINED, step)
         _redefine(row, _defined(queue))
         _renumber(row, queue, memory, at, step)
+        note_consumers(queue.key, row, memory)
         fields = {**dict(zip(NUMBERS, row.numbers, strict=True)), **dict(zip(DEFINITION, row.definition, strict=True))}
         objects.append(Queue(broker_id=broker_id, vhost=queue.vhost, name=queue.name, first_seen_at=at, changed_at=at, **fields))
         rows.append(row)
@@ -269,16 +274,3 @@ def _add(broker_id: int, added: list[QueueStats], memory: BrokerMemory, at: date
         row.pk = saved.pk
         memory.queues[saved.vhost, saved.name] = row
     return rows
-
-
-def _texts(rows: Mapping[QueueKey, QueueRow], gone: set[QueueKey], added: list[QueueStats]) -> list[ChangeText]:
-    auto_delete, exclusive = DEFINITION.index("auto_delete"), DEFINITION.index("exclusive")
-    names: dict[str, tuple[list[str], list[str]]] = {}
-    for queue in added:
-        if not (queue.auto_delete or queue.exclusive):
-            names.setdefault(queue.vhost, ([], []))[0].append(queue.name)
-    for vhost, name in gone:
-        definition = rows[vhost, name].definition
-        if not (definition[auto_delete] or definition[exclusive]):
-            names.setdefault(vhost, ([], []))[1].append(name)
-    return [text for vhost in sorted(names) for text in queue_changes(vhost, *names[vhost])]

@@ -8,7 +8,7 @@ import msgspec
 from django.db.models import Model, Q
 
 from brokers.database import engine, partitions
-from brokers.models import Binding, Broker, Change, DetailRequest, Exchange, Node, PollAttempt, Queue, Snapshot, TopologyVersion, VirtualHost
+from brokers.models import Binding, Broker, Change, DefinitionActor, DetailRequest, Exchange, Node, PollAttempt, Queue, Snapshot, TopologyVersion, VirtualHost
 from brokers.store.snapshots import KEYFRAME_EVERY
 
 SNAPSHOTS = partitions.by_time("brokers_snapshot", "at")
@@ -39,6 +39,7 @@ def trim_history(now: datetime, raw_hours: float, most: Most = Most()) -> int:  
     deleted += _trim_surplus(most)
     deleted += _delete(PollAttempt, Q(at__lt=now - ATTEMPTS_KEPT))
     deleted += _delete(Change, Q(at__lt=now - CHANGES_KEPT))
+    deleted += _delete(DefinitionActor, Q(at__lt=now - timedelta(hours=1)))
     return deleted + _delete(DetailRequest, Q(until__lt=now - timedelta(hours=1)))
 
 

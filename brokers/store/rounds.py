@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
@@ -12,7 +12,7 @@ from brokers.models import Broker, Exchange, Transfer
 from brokers.stats import BrokerStats, TransferStats
 from brokers.store.detail_requests import save_published, save_publishers
 from brokers.store.memory import BrokerMemory
-from brokers.store.permissions import save_permissions
+from brokers.store.permissions import note_permissions_read, save_permissions
 from brokers.store.polls import save_limits, save_poll
 from brokers.store.rows import replace_rows
 from brokers.store.topologies import PreparedTopology
@@ -44,7 +44,11 @@ def save_inventory(broker_id: int, inventory: Inventory, memory: BrokerMemory, m
     prepared, stored = None, False
     if changed is not None or clients.were_read:
         unread = read.unread if read else ()
-        prepared = PreparedTopology(broker_id, changed, clients.connections, clients.channels, clients.consumers, inventory.at, memory, unread)
+        earlier = {} if changed is None else _read_before(broker_id, changed, memory)
+        read_at = inventory.at + timedelta(seconds=inventory.busy_seconds)
+        prepared = PreparedTopology(
+            broker_id, changed, clients.connections, clients.channels, clients.consumers, inventory.at, memory, unread, earlier, read_at
+        )
     try:
         with transaction.atomic():
             if not may_store():
@@ -58,7 +62,15 @@ def save_inventory(broker_id: int, inventory: Inventory, memory: BrokerMemory, m
             memory.topologies.clear()
     if prepared:
         prepared.note_stored()
+    if read is not None:
+        memory.topologies_at |= dict.fromkeys(read.topologies if read.read is None else read.read, min(read.as_of or inventory.at, inventory.at))
     return True
+
+
+def _read_before(broker_id: int, vhosts: Iterable[str], memory: BrokerMemory) -> dict[str, datetime | None]:
+    """When the topology of each virtual host was read before; by an earlier process, as far as that is known."""
+    stored_at = Broker.objects.filter(pk=broker_id).values_list("topology_at", flat=True).first()
+    return {vhost: memory.topologies_at.get(vhost, stored_at) for vhost in vhosts}
 
 
 def _save_rest(broker_id: int, inventory: Inventory) -> None:
@@ -66,7 +78,10 @@ def _save_rest(broker_id: int, inventory: Inventory) -> None:
     if read is not None:
         Broker.objects.filter(pk=broker_id).update(topology_at=at, topology_busy_seconds=read.busy_seconds, topology_every_seconds=read.every_seconds)
     if inventory.permissions is not None:
-        save_permissions(broker_id, inventory.permissions.found if inventory.permissions.known else None)
+        known, permissions = inventory.permissions.known, inventory.permissions
+        save_permissions(broker_id, permissions.found if known else None, permissions.users if known else None, at)
+    if inventory.permissions_read:
+        note_permissions_read(broker_id, at)
     if inventory.transfers is not None:
         replace_rows(Transfer, broker_id, inventory.transfers, TransferStats.__struct_fields__)
     for (vhost, name), publishers in inventory.publishers.items():

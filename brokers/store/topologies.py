@@ -21,12 +21,14 @@ from brokers.diff import ChangeText, topology_changes
 from brokers.models import Binding, Broker, Exchange, Policy, TopologyVersion, VirtualHost
 from brokers.parts import BINDINGS, EXCHANGES, OPERATOR_POLICIES, POLICIES
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
+from brokers.store.changes import save_changes
 from brokers.store.clients import prepared_clients
 from brokers.store.memory import BrokerMemory
-from brokers.store.polls import save_changes
 from brokers.store.rows import Write, frozen, insert_rows, update_rows
 from brokers.topology import BindingDefinition, ExchangeDefinition, Topology, decode, encode
 
+_Polls = tuple[datetime | None, datetime]
+"""When a virtual host was read before, None if that is not known, and now."""
 _BINDING = ("source", "destination", "destination_type", "routing_key", "properties_key")
 _EXCHANGE = ("type", "durable", "auto_delete", "internal", "arguments")
 _POLICY = ("name", "operator", "pattern", "apply_to", "priority", "definition")
@@ -51,7 +53,8 @@ def save_topology(
 
 class PreparedTopology:
     """What differs from the rows; None was not read and is kept. With a memory, an unchanged virtual host costs nothing.
-    `unread`: parts (see `brokers.parts`) that the topologies lack because they could not be read: their stored rows are kept."""
+    `unread`: parts (see `brokers.parts`) that the topologies lack because they could not be read: their stored rows are kept. `earlier_at`: when each was
+    read before; `read_at`: when the last request for them had its answer, else `now`."""
 
     def __init__(
         self,
@@ -63,6 +66,8 @@ class PreparedTopology:
         now: datetime,
         memory: BrokerMemory | None = None,
         unread: Collection[str] = (),
+        earlier_at: Mapping[str, datetime | None] | None = None,
+        read_at: datetime | None = None,
     ) -> None:
         self._broker_id, self._now, self._memory, self._unread = broker_id, now, memory, unread
         self._known = memory.topologies if memory else {}
@@ -71,7 +76,7 @@ class PreparedTopology:
             self._known.clear()  # another process stored in between
         self._hashes = {vhost: topology.content_hash() for vhost, topology in (topologies or {}).items()}
         self._writes = {
-            vhost: list(_virtual_host(broker_id, topology, now, unread))
+            vhost: list(_virtual_host(broker_id, topology, now, unread, ((earlier_at or {}).get(vhost), read_at or now)))
             for vhost, topology in (topologies or {}).items()
             if self._known.get(vhost) != self._hashes[vhost]
         }
@@ -109,7 +114,7 @@ def _deleted_vhosts(broker_id: int) -> Collection[str]:
     return {name for name, gone_at in rows if gone_at is not None} - {name for name, gone_at in rows if gone_at is None}
 
 
-def _virtual_host(broker_id: int, topology: Topology, now: datetime, unread: Collection[str]) -> Iterator[Write]:
+def _virtual_host(broker_id: int, topology: Topology, now: datetime, unread: Collection[str], polls: _Polls) -> Iterator[Write]:
     if EXCHANGES not in unread:
         yield from _exchanges(broker_id, topology, now)
     if BINDINGS not in unread:
@@ -118,7 +123,7 @@ def _virtual_host(broker_id: int, topology: Topology, now: datetime, unread: Col
         if part not in unread:
             yield from _policies(broker_id, topology, operator)
     if not unread:
-        yield from _version(broker_id, topology, now)
+        yield from _version(broker_id, topology, now, polls)
 
 
 def _exchanges(broker_id: int, topology: Topology, now: datetime) -> Iterator[Write]:
@@ -178,7 +183,7 @@ def _policies(broker_id: int, topology: Topology, operator: bool) -> Iterator[Wr
         yield lambda: Policy.objects.bulk_create(new)
 
 
-def _version(broker_id: int, topology: Topology, now: datetime) -> Iterator[Write]:
+def _version(broker_id: int, topology: Topology, now: datetime, polls: _Polls) -> Iterator[Write]:
     """A version if lasting objects changed, and the changes as sentences (none for the first one)."""
     lasting = topology.lasting()
     content_hash = lasting.content_hash()
@@ -191,4 +196,4 @@ def _version(broker_id: int, topology: Topology, now: datetime) -> Iterator[Writ
     new = TopologyVersion(broker_id=broker_id, vhost=topology.vhost, at=now, content_hash=content_hash, data=zstandard.compress(encode(lasting), 6))
     changes: list[ChangeText] = [] if last is None else topology_changes(decode(zstandard.decompress(bytes(last.data))), lasting)
     yield new.save
-    yield lambda: save_changes(broker_id, changes, now)
+    yield lambda: save_changes(broker_id, changes, polls[1], polls[0])

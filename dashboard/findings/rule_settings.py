@@ -150,7 +150,7 @@ def add(user: User | AnonymousUser, rule: Rule, form: SettingForm, now: datetime
 def remove(user: User | AnonymousUser, setting: RuleSetting, now: datetime) -> None:
     detail: dict[str, Any] = {"rule": setting.rule, "threshold": setting.threshold, "value": setting.value, "names": setting.name}
     with audited(user, UNSET, broker=setting.broker, vhost=setting.vhost, name=setting.rule, **detail):
-        store.unset_rule(setting)
+        store.unset_rule(setting, user.get_username(), now)
 
 
 def note_refusal(user: User | AnonymousUser, action: str, rule: str, why: str, now: datetime) -> None:

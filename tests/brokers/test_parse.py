@@ -160,8 +160,12 @@ def test_tags_as_all_versions_write_them(tags: Any, read: list[str]) -> None:
 
 def test_permissions_by_name_and_by_topic() -> None:
     permission = {"user": "bob", "vhost": "/", "configure": "a", "write": "^shop", "read": "c"}
-    assert parse.permissions(as_json([permission])) == [WritePermission("/", "bob", "^shop")]
-    assert parse.topic_permissions(as_json([permission | {"exchange": "orders"}])) == [WritePermission("/", "bob", "^shop", "orders")]
+    assert parse.permissions(as_json([permission])) == [WritePermission("/", "bob", "^shop", None, "a", "c")]
+    assert parse.topic_permissions(as_json([permission | {"exchange": "orders"}])) == [WritePermission("/", "bob", "^shop", "orders", None, "c")]
+
+
+def test_users_have_their_tags_and_nothing_of_their_passwords() -> None:
+    assert parse.users(as_json([{"name": "bob", "tags": "a,b", "password_hash": "x"}, {"name": "ü", "tags": ["c"]}])) == {"bob": ["a", "b"], "ü": ["c"]}
 
 
 def test_clients_that_come_or_go_are_left_out_and_half_known_ones_kept() -> None:

@@ -304,9 +304,10 @@ def test_a_real_administrator_reads_what_users_may_write_to_and_a_monitoring_use
     found_poll = poll_real(rabbitmq.address()).permissions
     assert found_poll is not None and found_poll.known
     assert [one for one in found_poll.found if one.user == user] == [
-        WritePermission(vhost, user, "^shop"),
-        WritePermission(vhost, user, "^order", "shop.orders"),
+        WritePermission(vhost, user, "^shop", None, "", ""),
+        WritePermission(vhost, user, "^order", "shop.orders", None, ""),
     ]
+    assert (found_poll.users or {})[user] == ["monitoring"]
     assert poll_real(rabbitmq.address(user=user, password=password)).permissions == Permissions(False)
 
 

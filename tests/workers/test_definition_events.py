@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 
 from brokers import queries, store
 from brokers.addresses import BrokerAddress
-from brokers.models import Binding, Broker, DefinitionEvents, Exchange, VirtualHost
+from brokers.models import Binding, Broker, Change, DefinitionEvents, Exchange, VirtualHost
 from brokers.polling.poll_loop import PollLoop
 from brokers.stats import Listener
 from tests.conftest import TestNode
@@ -207,6 +207,10 @@ def test_a_binding_is_read_when_the_plugin_names_it_and_not_at_the_next_poll(rab
             rabbitmq.api("POST", f"bindings/{vhost}/e/amq.topic/e/amq.fanout", {"routing_key": key})
             wait_until(lambda key=key: Binding.objects.filter(vhost=vhost, routing_key=key, gone_at=None).exists())  # type: ignore[misc]
         wait_until(lambda: named(broker, vhost) == 2)
+        wait_until(lambda: Change.objects.filter(vhost=vhost, kind="binding").count() == 2)
+        assert set(Change.objects.filter(vhost=vhost, kind="binding").values_list("what", "name", "who")) == {
+            ("added", "amq.topic → amq.fanout", rabbitmq.user)
+        }
     finally:
         watches.end()
         connection.close()

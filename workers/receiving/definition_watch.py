@@ -21,9 +21,11 @@ from amqp.channel import Channel
 from django.db import DatabaseError, connection
 
 from brokers import store
+from brokers.diff import is_own
+from brokers.stats import Actor
 from workers.amqp_connection import Target, close_connection, existing_exchanges, explained, open_connection, raw_channel
 from workers.errors import NothingThere, Refused, Unreachable, WatchError
-from workers.receiving.definition_events import KEYS, named_vhost
+from workers.receiving.definition_events import KEYS, actor, is_of_users, named_vhost
 
 log = structlog.get_logger(__name__)
 
@@ -44,6 +46,7 @@ class DefinitionWatch:
         self._connection: Connection | None = None
         self._changed: Counter[str] = Counter()
         self._everything = 0
+        self._actors: list[Actor] = []
         self._cancelled = False
 
     def stop(self) -> None:
@@ -87,7 +90,7 @@ class DefinitionWatch:
             if now >= next_bind:
                 next_bind = now + BOUND_EVERY_SECONDS
                 self._bind(channel)  # the binding goes with the exchange, where the plugin was off for a moment
-            if self._changed or self._everything or now >= next_save:
+            if self._changed or self._everything or self._actors or now >= next_save:
                 next_save = now + STORED_EVERY_SECONDS
                 self._save()
 
@@ -101,6 +104,7 @@ class DefinitionWatch:
         self._cancelled = False
         channel.basic_consume(self.queue, no_ack=True, callback=self._arrive, on_cancel=self._note_cancel)
         self._changed.clear()
+        self._actors.clear()
         self._everything = 1
         return opened, channel
 
@@ -118,7 +122,13 @@ class DefinitionWatch:
             raise Unreachable(f"the queue {self.queue} was deleted")
 
     def _arrive(self, message: Message) -> None:
-        vhost = named_vhost(str(message.delivery_info.get("routing_key", "")), message.headers or {}, self.queue)
+        key, headers = str(message.delivery_info.get("routing_key", "")), message.headers or {}
+        found = actor(key, headers)
+        if found is not None and len(self._actors) < MOST_WAITING and not is_own(found.name):
+            self._actors.append(found)
+        if is_of_users(key):
+            return
+        vhost = named_vhost(key, headers, self.queue)
         if vhost is None:
             self._everything += 1
         else:
@@ -128,9 +138,10 @@ class DefinitionWatch:
         self._cancelled = True
 
     def _save(self) -> None:
-        changed, everything = dict(self._changed), self._everything
-        store.note_definition_events(self.broker_id, self.targets[0].vhost, datetime.now(UTC), changed, everything)
+        changed, everything, actors = dict(self._changed), self._everything, list(self._actors)
+        store.note_definition_events(self.broker_id, self.targets[0].vhost, datetime.now(UTC), changed, everything, actors=actors)
         self._changed.clear()
+        self._actors.clear()
         self._everything = 0
 
     def _save_problem(self, problem: str) -> None:

@@ -81,6 +81,7 @@ class WorkerState(msgspec.Struct):
     reconciliation: dict[str, Any] = {}
     pool_limit: tuple[float, str] | None = None  # of all that its pool runs, as `workers.time_limits` has it
     stored_state: str | None = None  # None: never stored
+    known: dict[str, Any] = {}  # what it has reported of its pool, queues and configuration, as last stored
     answered_at: datetime | None = None
     began_at: datetime | None = None  # when its present process was first seen, if it replaced one that we knew
     restarted: str = ""  # a clause on its new process, until it is stored
@@ -106,7 +107,24 @@ def remembered(row: Mapping[str, Any], key: int, now: datetime) -> WorkerState:
         except msgspec.ValidationError:
             continue
         setattr(worker, name, min(value, now) if isinstance(value, datetime) else value)
+    note_known(worker)
     return worker
+
+
+def note_known(worker: WorkerState) -> None:
+    """What it has reported is what later reports are compared with."""
+    worker.known |= reported(worker)
+
+
+def reported(worker: WorkerState) -> dict[str, Any]:
+    """Its pool, concurrency, queues by name and configuration, as far as it has reported them."""
+    values: dict[str, Any] = {
+        "pool": worker.pool,
+        "concurrency": worker.concurrency,
+        "queues": None if worker.queues is None else sorted({str(queue.get("name", "")) for queue in worker.queues}),
+        "configuration": worker.configuration,
+    }
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def cap_times(worker: WorkerState, now: datetime) -> None:

@@ -13,9 +13,8 @@ import msgspec
 from django.db import transaction
 from django.db.models import F
 
-from brokers.diff import ChangeText
 from brokers.snapshots import METRICS
-from brokers.store.polls import save_changes
+from brokers.store.changes import save_changes
 from brokers.store.rows import insert_rows, update_rows
 from brokers.store.snapshots import SnapshotWriter
 from workers.celery_names import CeleryNames
@@ -24,14 +23,14 @@ from workers.errors import Superseded
 from workers.models import EventSource, Worker
 from workers.receiving.refusals import Refusals
 from workers.receiving.task_state import TaskRecord
-from workers.receiving.worker_state import FIELDS, WorkerState
+from workers.receiving.worker_state import FIELDS, WorkerState, note_known
 from workers.store.custom_events import save_custom_events
 from workers.store.isolation import save_each
 from workers.store.task_statistics import save_counted
 from workers.store.tasks import mark_tasks_unknown, save_tasks
+from workers.store.worker_changes import worker_changes
 from workers.task_statistics import Counted, Key
 
-MOST_CHANGES = 100
 MOST_WORKERS_AT_ONCE = 500
 PAUSE_SECONDS = 0.02  # longer than a waiting writer sleeps between its first tries
 
@@ -162,6 +161,7 @@ def _note_stored(workers: Iterable[WorkerState], keys: Mapping[str, int]) -> Non
         if key is not None:
             worker.id, worker.stored_state = key, worker.state
             worker.restarted = "" if worker.state == Worker.ONLINE else worker.restarted
+            note_known(worker)
 
 
 def note_fault(broker_id: int, vhost: str, fault: str, since: datetime | None) -> None:
@@ -237,7 +237,9 @@ def _sample(worker: Worker) -> tuple[float | None, ...]:
 def _save_workers(broker_id: int, vhost: str, workers: Sequence[WorkerState], now: datetime) -> dict[str, int]:
     """{host name: primary key} of those that were new."""
     known = _known(broker_id, vhost, [worker.hostname for worker in workers if worker.id is None])
-    save_changes(broker_id, _changes(vhost, workers), now)
+    if changes := worker_changes(vhost, workers):
+        earlier_at = EventSource.objects.filter(broker_id=broker_id, vhost=vhost).values_list("beat_at", flat=True).first()
+        save_changes(broker_id, changes, now, earlier_at)
     update_rows(Worker, (*FIELDS, "changed_at"), [(key, _values(worker, now)) for worker in workers if (key := worker.id or known.get(worker.hostname))])
     new = [worker for worker in workers if worker.id is None and worker.hostname not in known]
     insert_rows(Worker, (*FIELDS, "changed_at", "broker_id", "vhost"), [[*_values(worker, now), broker_id, vhost] for worker in new])
@@ -269,20 +271,3 @@ def _save_source(source_id: int, batch: Batch, unstorable: Unstorable, now: date
     if refused.count:
         changed |= {"refused_events": F("refused_events") + refused.count, "refused_example": refused.example}
     EventSource.objects.filter(pk=source_id).update(**changed)
-
-
-def _changes(vhost: str, workers: Iterable[WorkerState]) -> list[ChangeText]:
-    """Sentences for workers that came, went or restarted, at most 100; one that was only unknown for a time did neither."""
-    found = []
-    for worker in workers:
-        was, name = worker.stored_state, worker.hostname
-        if worker.state == Worker.ONLINE and was in (None, Worker.GONE):
-            found.append(ChangeText("worker", "added", vhost, name, f"Worker {name} is online"))
-        elif worker.state == Worker.GONE and was in (Worker.ONLINE, Worker.UNKNOWN):
-            found.append(ChangeText("worker", "gone", vhost, name, f"Worker {name} is gone: {worker.reason}"))
-        elif worker.restarted and worker.state == Worker.ONLINE:
-            found.append(ChangeText("worker", "changed", vhost, name, f"Worker {name} {worker.restarted}"))
-    more = len(found) - MOST_CHANGES
-    if more > 0:
-        found[MOST_CHANGES:] = [ChangeText("worker", "changed", vhost, "", f"{more:,} more workers came, went or restarted")]
-    return found

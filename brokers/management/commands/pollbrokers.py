@@ -53,7 +53,10 @@ class Command(BaseCommand):
         """A row for each broker; waits while the database is locked or missing. {} if stopped meanwhile."""
         while not stop.is_set():
             try:
-                return store.ensure_brokers(settings.BROKERS, datetime.now(UTC))
+                now = datetime.now(UTC)
+                rows = store.ensure_brokers(settings.BROKERS, now)
+                store.note_start(rows.values(), settings.VERSION, settings.SHARED_FINGERPRINTS, now)
+                return rows
             except DatabaseError as error:
                 database_damage.note(error, "start", database_damage.A_WHILE_SECONDS)
                 log.error("database_not_ready", reason=str(error), next_try_seconds=settings.POLL_SECONDS)

@@ -18,6 +18,7 @@ from brokers.management.parse.topology import (
     policies,
     publishers,
     topic_permissions,
+    users,
 )
 from brokers.management.parse.transfers import federation_links, parameters, shovels
 from brokers.management.parse.values import Page, page
@@ -52,5 +53,6 @@ __all__ = [
     "shovels",
     "topic_permissions",
     "user_tags",
+    "users",
     "vhosts",
 ]

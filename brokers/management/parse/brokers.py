@@ -154,7 +154,10 @@ def cluster_id_in_metrics(body: bytes) -> str:
 
 def user_tags(body: bytes) -> list[str]:
     """The tags, a list since 3.9, text with commas before."""
-    tags = decoded(body, dict[str, Any]).get("tags")
+    return tags_of(decoded(body, dict[str, Any]).get("tags"))
+
+
+def tags_of(tags: Any) -> list[str]:
     return [text(tag) for tag in tags] if isinstance(tags, list) else text(tags).replace(",", " ").split()
 
 

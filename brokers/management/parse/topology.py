@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from brokers.management.parse.brokers import tags_of
 from brokers.management.parse.values import Loose, count, counters, decoded, number, table, text
 from brokers.stats import ExchangeStats
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, WritePermission, whole_if_possible
@@ -57,6 +58,13 @@ class _Permission(msgspec.Struct):
     vhost: str
     user: str
     write: Loose = ""
+    configure: Loose = None
+    read: Loose = None
+
+
+class _User(msgspec.Struct):
+    name: str
+    tags: Loose = None
 
 
 class _TopicPermission(_Permission, kw_only=True):
@@ -122,8 +130,22 @@ def _policies(body: bytes, operator: bool) -> list[tuple[str, PolicyDefinition]]
 
 
 def permissions(body: bytes) -> list[WritePermission]:
-    return [WritePermission(seen.vhost, seen.user, text(seen.write)) for seen in decoded(body, list[_Permission])]
+    return [
+        WritePermission(seen.vhost, seen.user, text(seen.write), None, _optional(seen.configure), _optional(seen.read))
+        for seen in decoded(body, list[_Permission])
+    ]
 
 
 def topic_permissions(body: bytes) -> list[WritePermission]:
-    return [WritePermission(seen.vhost, seen.user, text(seen.write), seen.exchange) for seen in decoded(body, list[_TopicPermission])]
+    return [
+        WritePermission(seen.vhost, seen.user, text(seen.write), seen.exchange, None, _optional(seen.read)) for seen in decoded(body, list[_TopicPermission])
+    ]
+
+
+def _optional(value: Any) -> str | None:
+    return None if value is None else text(value)
+
+
+def users(body: bytes) -> dict[str, list[str]]:
+    """{name: tags} of the broker's users; nothing of their passwords."""
+    return {seen.name: tags_of(seen.tags) for seen in decoded(body, list[_User])}
