@@ -11,6 +11,7 @@ from dashboard.again import views as again
 from dashboard.api.routes import api
 from dashboard.audit import views as audit
 from dashboard.capacity import views as capacity
+from dashboard.changes import views as changes
 from dashboard.connections import detail_views as connection
 from dashboard.connections import views as connections
 from dashboard.control import views as control
@@ -105,6 +106,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("findings/silence/", finding_acts.silence, name="silence"),
     path("findings/silences/", finding_acts.all_silences, name="silences"),
     path("findings/silences/<int:pk>/end/", finding_acts.end_silence, name="end_silence"),
+    path("history/changes/", changes.page, name="changes"),
+    path("history/changes/<int:pk>/", changes.detail, name="change"),
+    path("history/changes/export/<slug:kind>/", changes.export, name="changes_export"),
+    path("history/changes/marks/", changes.add_mark, name="mark_add"),
+    path("history/changes/marks/<int:pk>/remove/", changes.remove_mark, name="mark_remove"),
     path("find/", finder.found, name="find"),
     path("glossary/", glossary_views.page, name="glossary"),
     path("about/", about_views.page, name="about"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth.models import AnonymousUser
@@ -80,7 +81,7 @@ def may_remove(user: User | AnonymousUser, mark: Mark) -> bool:
 
 def remove(user: User | AnonymousUser, mark: Mark, now: datetime) -> str:
     """Removes it; why not, if this person may not."""
-    place = {"broker": mark.broker.name if mark.broker else "", "name": mark.title}
+    place: dict[str, Any] = {"broker": mark.broker.name if mark.broker else "", "name": mark.title}
     if not may_remove(user, mark):
         refused = "You can only remove marks that you made."
         store.audit(user, REMOVE_ACTION, store.REFUSED, now, **place, detail={"mark": mark.pk, "reason": refused})

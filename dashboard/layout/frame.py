@@ -44,6 +44,7 @@ PAGES = (
     ),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
+    ("History", "changes", "history", ("changes", "change", "mark_add")),
     (
         "Findings",
         "findings",
@@ -53,10 +54,11 @@ PAGES = (
 )
 SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "Tasks": (("List", "tasks"), ("Statistics", "statistics"), ("Failures", "failures"), ("Periodic", "periodic")),
+    "History": (("Changes", "changes"),),
     "Workers": (("Nodes", "workers"), ("Queues and nodes", "worker_matrix"), ("Capacity", "capacity")),
 }
 """Pages about one subject: links above each of them, by the name of the page in the navigation. A page of one section has none."""
-UNDER_MORE = ("Connections", "Send", "Routing")
+UNDER_MORE = ("Connections", "Send", "Routing", "History")
 """On a phone there is room for six words and More. How many findings are open is to be seen at once."""
 HINTS = {"Routing": "Why a message goes where it goes"}
 
@@ -150,6 +152,11 @@ class Shell:
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
         found = next((sections for sections in SECTIONS.values() if here in [route for _, route in sections]), ())
         return [Link(name, reverse(route) + self.query, current=here == route) for name, route in found] if len(found) > 1 else []
+
+    @cached_property
+    def lately(self) -> str:
+        """What changed in the last ten minutes."""
+        return f"{reverse('changes')}{self.query or '?'}{'&' if self.query else ''}q=since:-10min"
 
     @cached_property
     def list_address(self) -> str:

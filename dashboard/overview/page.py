@@ -189,7 +189,7 @@ class OneBroker:
     @cached_property
     def chart(self) -> Chart:
         lines = (Line("published", ("publish_per_second",), "s1", fill=True), Line("delivered", ("deliver_per_second",), "s2", dash="6 3"))
-        marks = [series.Mark(change.at, change.text) for change in self.changes if change.kind in ("node", "policy")]
+        marks = [series.Mark(change.at, change.text) for change in self.changes if change.kind in ("node", "alarm", "policy", "operator_policy")]
         return series.chart(
             "messages",
             "Messages",

@@ -10,8 +10,9 @@ import jsonschema_rs
 import pytest
 from ninja import Schema
 
-from brokers.models import VirtualHost
+from brokers.models import Change, VirtualHost
 from dashboard import store
+from dashboard.models import Mark
 from tests.api.conftest import World, described
 from tests.findings.stored import finding
 from workers.models import Task
@@ -51,6 +52,8 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
     count_failures(world.now)
     save_counted(world.broker.pk, "/", {Key(period(world.now.timestamp(), MINUTE), "mail.send", "mail"): nothing()})
     store.audit(None, "log in", store.FAILED, world.now, user_name="eve")
+    Change.objects.create(broker=world.broker, at=world.now, kind="queue", what="added", name="mail", text="Queue mail added", after={"type": "classic"})
+    Mark.objects.create(at=world.now, title="deployed", made_by="eve", made_at=world.now)
     batch = store.begin_run_again(world.user, "prod", "/", "", 1.0, [(None, "a", "new", "mail.send")], world.now)
     single = {"id": batch.pk} if path.endswith("/run-again") else OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
     status, answer = call(path.removeprefix("/api/v1/"), **QUERIES.get(path, single))

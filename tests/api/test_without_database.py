@@ -30,7 +30,7 @@ from tests.waiting import wait_until
 pytestmark = [pytest.mark.django_db(transaction=True), on_sqlite]  # other connections lock and change the file; programs start
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [f"/{pattern.pattern}" for pattern in get_resolver().url_patterns if isinstance(pattern, URLPattern)]
-NOT_READ = ("/send/now/", "/theme/", "/tasks/export/")  # only posted to, or an entry of the audit log before it answers
+NOT_READ = ("/send/now/", "/history/changes/marks/", "/theme/", "/tasks/export/")  # only posted to, or an entry of the audit log before it answers
 
 
 def addresses(world: World) -> list[str]:

@@ -31,6 +31,7 @@ PEOPLE = ("/people/", "/people/roles/", "/account/", "/reauthenticate/?next=/acc
 LISTS = (
     *WATCHED,
     "/audit/",
+    "/history/changes/",
     *PEOPLE,
     *FINDINGS,
     *TARGETS,

@@ -22,6 +22,7 @@ PATHS = (
     "/send/?broker=prod&vhost=/",
     "/routing/?broker=prod&vhost=/",
     "/findings/",
+    "/history/changes/",
     "/glossary/",
     "/queues/{queue}/",
     "/exchanges/{exchange}/",

@@ -11,7 +11,7 @@ from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from brokers.models import Binding, Broker, Channel, ClientTrend, Connection, Consumer, Exchange, Node, Queue, VirtualHost
+from brokers.models import Binding, Broker, Change, Channel, ClientTrend, Connection, Consumer, Exchange, Node, Queue, VirtualHost
 from brokers.queries import kept, topologies
 from tests.people import person as a_person
 from workers.models import EventSource, FailedTask, FailureGroup, FailurePart, Task, Worker
@@ -40,7 +40,7 @@ PAGES = {
     "/tasks/": 20,
     "/tasks/views/": 8,
     "/tasks/statistics/": 21,
-    "/tasks/statistics/name/?broker=prod&vhost=/&name=shop.pay": 19,
+    "/tasks/statistics/name/?broker=prod&vhost=/&name=shop.pay": 20,
     "/tasks/failures/": 15,
     "/tasks/failures/{failure}/": 22,
     "/send/?broker=prod&vhost=/": 22,
@@ -48,6 +48,8 @@ PAGES = {
     "/routing/?broker=prod&vhost=/&exchange=shop.orders&routing_key=a": 27,
     "/routing/?broker=prod&vhost=/&of=reach&queue=mail": 29,
     "/routing/?broker=prod&vhost=/&of=task&task=shop.pay": 31,
+    "/history/changes/": 16,
+    "/history/changes/{change}/": 16,
     "/findings/": 20,
     "/findings/?q=state:closed": 20,
     "/glossary/": 7,
@@ -71,6 +73,8 @@ PAGES = {
     "/api/v1/channels": 4,
     "/api/v1/workers": 4,
     "/api/v1/lost-events": 4,
+    "/api/v1/changes": 6,
+    "/api/v1/marks": 6,
     "/api/v1/capacity": 18,
     "/api/v1/tasks": 5,
     "/api/v1/flow?broker=prod&vhost=/&root=t1": 7,
@@ -107,6 +111,7 @@ class Shop:
                 broker=self.broker, vhost="/", source=source, destination=queue, destination_type="queue", routing_key="a", first_seen_at=self.now
             )
         connected: dict[str, Any] = {"broker": self.broker, "vhost": "/"}
+        made["change"] = Change.objects.create(**connected, at=self.now, kind="queue", what="added", name=queue, text=f"Queue {queue} added", after={})
         made["connection"] = Connection.objects.create(**connected, name=f"c {uuid}", user="guest", peer_host="10.0.0.1", client=hostname)
         ClientTrend.objects.create(**connected, user=uuid, peer_host="10.0.0.1", product="py-amqp", samples=[[1, 2, 3]])
         for connection_name in {f"c {uuid}", "c t1"}:

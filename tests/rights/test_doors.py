@@ -24,7 +24,7 @@ from tests.rights.doors import CALLS, COMMANDS, PAGES, TOPICS, Door
 from tests.rights.world import ADMIN, ALMOST, ALWAYS_TRIED, AWAY, CSRF, JUST, ORDERS, OTHER, PLACES, ROLES_TRIED, STRANGER, Role, World, filled
 
 WITHOUT_KEY = {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern) and "pk" not in pattern.pattern.converters}
-KINDS = ("queue", "exchange", "connection", "worker", "task", "failure", "finding", "silence", "vhost")
+KINDS = ("queue", "exchange", "connection", "worker", "task", "failure", "finding", "silence", "vhost", "change")
 """What is in one of the places."""
 
 

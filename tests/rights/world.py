@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from brokers.models import Lease, Queue
+from brokers.models import Change, Lease, Queue
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence, User
 from dashboard.people.access import ACTIONS, ROLES, Action
 from dashboard.store import rights
@@ -75,6 +75,9 @@ class World:
             )
             mine = {"reason": f"{begin}reason", "user_name": "ada", "begun_at": now, "until": now + timedelta(hours=1)}
             silence = Silence.objects.create(broker="prod", vhost=vhost, name=queue, kind="queue", **mine)
+            change = Change.objects.create(
+                **at, at=now, kind="queue", what="changed", name=queue, text=f"Queue {queue} now has policy {begin}policy", who=begin
+            )
             self.keys |= {
                 ("queue", place): finding.object_id or 0,
                 ("exchange", place): shop.key("exchange", exchange),
@@ -84,6 +87,7 @@ class World:
                 ("failure", place): failure.pk,
                 ("finding", place): finding.pk,
                 ("silence", place): silence.pk,
+                ("change", place): change.pk,
             }
             Lease.objects.create(name=f"events prod {vhost} {queue}", holder="web-1:12:1-a", taken_at=now, expires_at=now + timedelta(hours=1))
         reason = {"worker_gone": "SECRET-ELSEWHERE-worker@shop: it may still be reconnecting"}

@@ -1,0 +1,199 @@
+"""The list of changes, a change with its route before and after, its downloads and call, and the form of marks."""
+
+from __future__ import annotations
+
+import csv
+import doctest
+import json
+import re
+from datetime import datetime, timedelta
+from io import StringIO
+from types import ModuleType
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.test import Client
+
+from brokers import change_details, diff, store
+from brokers.models import Broker, Change
+from brokers.store import consumer_changes, starts
+from dashboard.changes import explained as explained_module
+from dashboard.changes import marks, row
+from dashboard.changes.explained import example, explained
+from dashboard.models import AuditEvent, Mark, RuleSetting
+from dashboard.store import rule_settings
+from tests.brokers.facts import a_topology
+from tests.people import person as a_person
+from workers.receiving import definition_events
+from workers.store import worker_changes
+
+pytestmark = pytest.mark.django_db
+AT = "/history/changes/"
+
+
+@pytest.fixture
+def broker(now: datetime) -> Broker:
+    """On which a binding was removed a minute ago."""
+    found = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=600, version="3.10.8")
+    route, other = ("orders", "order.*.eu", "mail"), ("orders", "#", "audit")
+    for ago, bindings in ((10, (route, other)), (1, (other,))):
+        topology = a_topology(*bindings, queues=a_topology(route, other).queues)
+        store.save_topology(found.pk, {"/": topology}, None, None, None, now - timedelta(minutes=ago))
+    return found
+
+
+def shown(person: Client, address: str = AT, **query: str) -> str:
+    answer = person.get(address, query)
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def listed(html: str) -> list[str]:
+    return re.findall(r'<li id="((?:change|mark)-\d+)"', html)
+
+
+def change(broker: Broker, at: datetime, **fields: Any) -> Change:
+    return Change.objects.create(**{"broker": broker, "vhost": "/", "at": at, "kind": "queue", "what": "added", "name": "x", "text": "Queue x added", **fields})
+
+
+def test_a_removed_binding_is_listed_and_its_page_explains_the_route_before_and_after(person: Client, broker: Broker) -> None:
+    html = shown(person)
+    assert "Binding removed: orders → mail (key order.*.eu)" in html and "routing_key: order.*.eu" in html
+    (key,) = listed(html)
+    page = shown(person, f"{AT}{key.removeprefix('change-')}/")
+    assert "A message to orders, with the key order.any.eu" in page
+    assert "The route changed: the message no longer reaches mail." in page
+    before, after = (re.sub(r"<[^>]+>", "", page.split(f'id="route-{side}"')[1].split("</p>")[0]) for side in ("before", "after"))
+    assert "mail" in before and "audit" in before
+    assert "audit" in after and "mail" not in after
+    assert "/routing/?broker=prod&amp;vhost=%2F&amp;exchange=orders&amp;routing_key=order.any.eu&amp;at=" in page
+
+
+def test_changes_are_filtered_by_the_address_and_paged(person: Client, broker: Broker, now: datetime) -> None:
+    Change.objects.all().delete()
+    made = {
+        "old": change(broker, now - timedelta(hours=2), who="ann"),
+        "node": change(broker, now, kind="node", what="restarted", vhost="", name="rabbit@a", text="Node rabbit@a restarted"),
+        "bound": change(broker, now, kind="binding", what="gone", vhost="/shop", name="orders → mail", text="Binding removed"),
+    }
+    for text, expected in (
+        ("since:-10min", ["bound", "node"]), ("before:-1h", ["old"]), ("kind:node,binding", ["bound", "node"]), ("what:removed", ["bound"]),
+        ("who:ann", ["old"]), ("name:MAIL", ["bound"]), ("restarted", ["node"]), ("vhost:/shop", ["bound"]), ("kind:nothing", []), ("kind:mark", []),
+    ):  # fmt: skip
+        assert listed(shown(person, q=text)) == [f"change-{made[key].pk}" for key in expected], text
+    assert listed(shown(person, vhost="/")) == [f"change-{made[key].pk}" for key in ("node", "old")], "with what concerns the whole broker"
+    for number in range(60):
+        change(broker, now - timedelta(days=1, minutes=number))
+    assert (len(listed(shown(person))), len(listed(shown(person, page="2"))), len(listed(shown(person, page="99")))) == (50, 13, 13)
+
+
+def test_marks_are_among_the_changes_of_their_time_on_one_page_each(person: Client, broker: Broker, now: datetime) -> None:
+    for number in range(60):
+        change(broker, now - timedelta(hours=1, minutes=number))
+    made = [Mark.objects.create(at=now - timedelta(minutes=age), title=f"m{age}", made_by="ada", made_at=now) for age in (0, 110, 500)]
+    first, second = listed(shown(person)), listed(shown(person, page="2"))
+    assert [key for key in first if key.startswith("mark")] == [f"mark-{made[0].pk}"]
+    assert [key for key in second if key.startswith("mark")] == [f"mark-{made[1].pk}", f"mark-{made[2].pk}"]
+    assert listed(shown(person, q="kind:mark m110")) == [f"mark-{made[1].pk}"]
+
+
+def test_a_mark_is_made_and_removed_by_the_person_who_made_it(person: Client, client: Client, broker: Broker) -> None:
+    refused = person.post(f"{AT}marks/", {"title": "", "url": "ftp://x", "at": "soon"})
+    assert refused.status_code == 422
+    html = refused.content.decode()
+    assert "A title is needed" in html and "http:// or https://" in html and "A time is needed" in html
+    assert person.post(f"{AT}marks/", {"title": "<b>1.4</b>", "url": "https://ci.example.org/1", "at": "-5min", "broker": "prod"}).status_code == 302
+    mark = Mark.objects.get()
+    html = shown(person)
+    assert "&lt;b&gt;1.4&lt;/b&gt;" in html and 'href="https://ci.example.org/1"' in html and (mark.broker, mark.made_by) == (broker, "ada")
+    other = Client()
+    other.force_login(a_person("bo", "operator"))
+    assert f"marks/{mark.pk}/remove/" not in shown(other)
+    assert other.post(f"{AT}marks/{mark.pk}/remove/").status_code == 403
+    assert person.post(f"{AT}marks/{mark.pk}/remove/").status_code == 302
+    assert not Mark.objects.exists()
+    assert list(AuditEvent.objects.filter(action__endswith="mark").exclude(outcome="begun").order_by("number").values_list("action", "outcome")) == [
+        ("add mark", "done"),
+        ("remove mark", "refused"),
+        ("remove mark", "done"),
+    ]
+
+
+def test_who_may_view_some_queues_sees_changes_of_these_without_definitions_and_users(broker: Broker, now: datetime) -> None:
+    secret = {"arguments": {"x-dead-letter-exchange": "SECRET"}}
+    for name in ("orders.eu", "SECRET"):
+        change(broker, now, name=name, text=f"Queue {name} added", after=secret, who="SECRETuser")
+        change(broker, now, kind="consumer", name=name, text=f"Queue {name} has no consumer, before 1", before={"consumers": 1})
+    change(broker, now, kind="worker", name="SECRET@web", text="Worker SECRET@web is online")
+    change(broker, now, name="", text="30 queues added in /", after={"names": ["SECRET"], "count": 30})
+    client = Client()
+    client.force_login(a_person("eve", vhost="/", queue="orders.*"))
+    html = shown(client)
+    assert len(listed(html)) == 2 and "SECRET" not in html
+    for key in listed(html):
+        page = shown(client, f"{AT}{key.removeprefix('change-')}/")
+        assert "SECRET" not in page and "only a part of this virtual host" in page
+    assert "SECRET" not in json.dumps(client.get("/api/v1/changes").json())
+    hidden = Change.objects.get(kind="worker")
+    assert client.get(f"{AT}{hidden.pk}/").status_code == 404
+    assert "SECRET" not in exported(client, "csv")
+
+
+def exported(client: Client, kind: str, **query: str) -> str:
+    answer: Any = client.get(f"{AT}export/{kind}/", query)
+    assert answer.status_code == 200
+
+    async def read() -> bytes:
+        return b"".join([part async for part in answer.streaming_content])
+
+    return async_to_sync(read)().decode()  # its queries run in this thread, in the test's transaction
+
+
+def test_downloads_and_the_call_have_what_the_list_has(person: Client, broker: Broker, now: datetime) -> None:
+    made = change(broker, now, earlier_at=now - timedelta(seconds=5), name="=x", text="=1+1", after={"type": "classic"}, who="ann")
+    rows = list(csv.DictReader(StringIO(exported(person, "csv", q="kind:queue"))))
+    assert [(row["text"], row["after"], row["who"]) for row in rows] == [("'=1+1", '{"type": "classic"}', "ann")]
+    lines = [json.loads(line) for line in exported(person, "json").splitlines()]
+    assert [line["kind"] for line in lines] == ["queue", "binding"] and lines[0]["after"] == {"type": "classic"}
+    answer = person.get("/api/v1/changes", {"kind": "queue", "broker": "prod", "from": "-1min"}).json()
+    (item,) = answer["items"]
+    assert (answer["total"], item["id"], item["who"], item["before"], item["after"]) == (1, made.pk, "ann", None, {"type": "classic"})
+    assert item["between"][0] < item["between"][1] == item["at"]
+    assert person.get("/api/v1/changes", {"kind": "nothing"}).json()["error"]["field"] == "kind"
+    assert person.get("/api/v1/changes", {"from": "-1min", "to": "-2min"}).json()["error"]["field"] == "from"
+
+
+def test_the_last_ten_minutes_are_linked_from_every_page(person: Client, broker: Broker) -> None:
+    assert f"{AT}?q=since:-10min" in shown(person, "/glossary/")
+
+
+def test_a_threshold_that_somebody_sets_is_a_change_of_the_brokers_that_it_is_about(person: Client, broker: Broker) -> None:
+    Broker.objects.create(name="staging")
+    person.post("/findings/rules/no_consumer/", {"threshold": "off", "broker": "pro*", "vhost": "/shop"})
+    person.post(f"/findings/rules/{RuleSetting.objects.get().pk}/remove/")
+    found = Change.objects.filter(kind="hareline").order_by("pk")
+    assert [(one.broker.name, one.who, one.text.partition("for ")[2]) for one in found] == [
+        ("prod", "ada", "broker pro*, virtual host /shop, set"),
+        ("prod", "ada", "broker pro*, virtual host /shop, removed"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "module", [change_details, diff, consumer_changes, starts, rule_settings, definition_events, worker_changes, explained_module, row, marks]
+)
+def test_the_examples_hold(module: ModuleType) -> None:
+    tested = doctest.testmod(module)
+    assert tested.attempted and not tested.failed
+
+
+def test_the_example_fits_what_changed() -> None:
+    topology = a_topology(("orders", "order.#", "mail"))
+    headers = {"source": "files", "routing_key": "", "arguments": {"x-match": "all", "kind": "pdf"}}
+    assert example("binding", "", headers, None, topology, topology) == {"exchange": "files", "routing_key": ""}
+    assert example("exchange", "orders", None, {}, None, topology) == {"exchange": "orders", "routing_key": "order.any"}
+    policy = {"pattern": "^ma", "apply_to": "queues", "definition": {"max-length": 1}}
+    assert example("policy", "limits", None, policy, topology, topology) == {"exchange": "", "routing_key": "mail"}
+    assert example("node", "rabbit@a", None, None, topology, topology) is None
+    found = explained("queue", "mail", None, {}, None, topology, "3.10.8")
+    assert (found.before, found.is_known, found.verdict[:17]) == (None, False, "What was recorded")
