@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from brokers.models import Broker
 from brokers.scope import Scope
+from dashboard import queries as own_queries
 from dashboard.layout import charts as series
 from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress, tasks_address
@@ -29,6 +30,7 @@ from workers.queries import StatisticsQuestion
 from workers.task_statistics import Counted, merged
 
 AGAINST = (("before", "the time just before"), ("day", "the same time yesterday"), ("week", "the same time a week ago"))
+MARKED_WITHIN, MOST_MARKED = timedelta(days=30), 6
 COUNT_LINES = (Line("succeeded", ("succeeded",)), Line("failed", ("failed",), "s2", "5 3"), Line("retried", ("retried",), "s3", "2 2"))
 DURATION_LINES = (Line("p50", ("p50",)), Line("p95", ("p95",), "s2", "5 3"), Line("p99", ("p99",), "s3", "2 2"))
 
@@ -179,6 +181,15 @@ class StatisticsOfOne:
     @property
     def against_links(self) -> Links:
         return [(words, self.address.with_(against=key, at=None), self.at is None and key == self.against) for key, words in AGAINST]
+
+    @property
+    def marked(self) -> Links:
+        """The latest moments that somebody marked, each with the comparison around it."""
+        found = own_queries.marks(self.scope, self.broker.pk, self.now - MARKED_WITHIN, self.now)[-MOST_MARKED:]
+        return [
+            (f"{one.title}, {formatting.moment_text(one.at, self.now)}", self.address.with_(at=one.at.isoformat()), one.at == self.at)
+            for one in reversed(found)
+        ]
 
     @property
     def range_links(self) -> Links:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from django.utils import timezone
 
 from brokers.models import Broker, Queue, VirtualHost
 from brokers.queries import kept
-from dashboard.models import User
+from dashboard.models import Mark, User
 from tests.people import person
 from workers import store
 from workers.models import EventSource, Task
@@ -117,6 +119,16 @@ def test_the_page_of_a_name_has_charts_distributions_and_a_comparison(client: Cl
     assert "too few tasks to say" in html(client, f"/tasks/statistics/name/?{PLACE}&queue=orders&at=-10min")
     assert client.get("/tasks/statistics/name/?broker=other&vhost=/&name=a").status_code == 404
     assert client.get(f"/tasks/statistics/name/?{PLACE}").status_code == 404
+
+
+def test_marked_moments_are_offered_for_the_comparison(client: Client, shop: Shop) -> None:
+    other = Broker.objects.create(name="staging")
+    for title, broker in (("shop <1.4>", None), ("staging 2", other)):
+        Mark.objects.create(at=shop.now - timedelta(minutes=10), title=title, broker=broker, made_by="ada", made_at=shop.now)
+    text = html(client, f"/tasks/statistics/name/?{PLACE}&queue=orders")
+    assert "shop &lt;1.4&gt;" in text and "staging 2" not in text
+    address = unescape(re.findall(r'Marked: <a href="([^"]+)"', text)[0])
+    assert 'aria-current="true">shop' in html(client, address)
 
 
 def test_figures_of_a_time_that_was_not_counted_whole_say_so(client: Client, shop: Shop) -> None:
