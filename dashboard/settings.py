@@ -146,6 +146,7 @@ MIDDLEWARE = [
     "dashboard.people.elsewhere.anonymous",
     "dashboard.middleware.login_required",
     "dashboard.middleware.from_where",
+    "dashboard.layout.past_requests.AtAMoment",
     "dashboard.middleware.visible_names",
 ]
 TEMPLATES = [

@@ -25,6 +25,7 @@ from dashboard.findings import feed_views as feeds
 from dashboard.findings import rule_views as finding_rules
 from dashboard.findings import views as findings
 from dashboard.flows import views as flow
+from dashboard.history import views as history
 from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.notifications import views as targets
 from dashboard.operations import about_views
@@ -111,6 +112,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("history/changes/export/<slug:kind>/", changes.export, name="changes_export"),
     path("history/changes/marks/", changes.add_mark, name="mark_add"),
     path("history/changes/marks/<int:pk>/remove/", changes.remove_mark, name="mark_remove"),
+    path("history/", history.page, name="history"),
     path("find/", finder.found, name="find"),
     path("glossary/", glossary_views.page, name="glossary"),
     path("about/", about_views.page, name="about"),

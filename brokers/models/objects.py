@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q, UniqueConstraint
 
@@ -11,6 +13,8 @@ from brokers.models.places import Broker
 
 
 class Queue(AutoKey):
+    past_at: datetime | None = None  # as of a broker
+
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     vhost = models.CharField(max_length=255)
     name = models.CharField(max_length=255)
@@ -58,6 +62,8 @@ class Queue(AutoKey):
 
 
 class Exchange(AutoKey):
+    past_at: datetime | None = None  # as of a broker
+
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     vhost = models.CharField(max_length=255)
     name = models.CharField(max_length=255)  # "" is the default exchange

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import Q, UniqueConstraint
 
@@ -21,6 +23,8 @@ class Broker(AutoKey):
     """A RabbitMQ broker (one node or a cluster) that HARELINE_BROKERS names."""
 
     UP, UNREACHABLE, REFUSED, UNKNOWN = "up", "unreachable", "refused", "unknown"
+    NOT_RECORDED = "not recorded"  # only of rows of a past moment
+    past_at: datetime | None = None  # the moment that the row shows, which is never saved then; None: now
 
     name = models.CharField(max_length=200, unique=True)
     configured = models.BooleanField(default=True)  # False: HARELINE_BROKERS no longer names it
@@ -100,6 +104,8 @@ class PollAttempt(AutoKey):
 
 
 class VirtualHost(AutoKey):
+    past_at: datetime | None = None  # as of a broker
+
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     name = models.CharField(max_length=255)
     ready = models.BigIntegerField(null=True)  # the figures are of what waits: streams keep, and are left out

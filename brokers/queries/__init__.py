@@ -10,6 +10,7 @@ from brokers.queries.brokers_and_nodes import (
     broker_by_id,
     broker_names,
     brokers,
+    brokers_at,
     changes,
     changes_of,
     installation_id,
@@ -53,10 +54,12 @@ from brokers.queries.exchanges_and_bindings import (
     policy_names,
     transfers,
 )
+from brokers.queries.gone import gone_exchanges, gone_queues
 from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.past_routing import past_routing, routing_state
 from brokers.queries.queue_lists import internal_queues, queue, queue_by_id, queue_counts, queue_names, queue_names_ending, queues, queues_by_ids, queues_named
 from brokers.queries.time_series import History, histories, history, history_until_now, sparklines, sparklines_until_now
+from brokers.queries.timeline import change_after, change_before, change_times, first_recorded, last_recorded, recorded_beside, recorded_since
 from brokers.queries.topologies import QueueFacts, queue_facts, topology
 from brokers.queries.topologies import visible as visible_topology
 from brokers.queries.topologies import visible_facts as visible_queue_facts
@@ -81,7 +84,11 @@ __all__ = [
     "broker_by_id",
     "broker_names",
     "brokers",
+    "brokers_at",
     "change",
+    "change_after",
+    "change_before",
+    "change_times",
     "changes",
     "changes_of",
     "changes_page",
@@ -104,12 +111,16 @@ __all__ = [
     "exchanges_by_ids",
     "exchanges_named",
     "exchanges_of_types",
+    "first_recorded",
+    "gone_exchanges",
+    "gone_queues",
     "histories",
     "history",
     "history_until_now",
     "installation_id",
     "internal_queues",
     "inventory_stored_at",
+    "last_recorded",
     "named_changes",
     "nodes",
     "number_of_queues",
@@ -128,6 +139,8 @@ __all__ = [
     "queues_bound_by",
     "queues_by_ids",
     "queues_named",
+    "recorded_beside",
+    "recorded_since",
     "revisions",
     "routing_state",
     "sparklines",

@@ -14,7 +14,7 @@ from brokers.queries.change_log import hide_details
 from brokers.queries.pages import BrokerRef, existing, of_whole_brokers, touching, visible_brokers, visible_vhosts
 from brokers.queries.partial_figures import hide_brokers, visible_figures, visible_vhost_figures
 from brokers.queries.partly_visible import changes_in
-from brokers.queries.past import broker_as_it_was
+from brokers.queries.past import broker_as_it_was, unrecorded_broker, vhosts_as_they_were
 from brokers.scope import Scope
 from brokers.visible_reasons import without_address
 
@@ -38,6 +38,17 @@ def brokers(scope: Scope, at: datetime | None = None) -> list[Broker]:
         except NotRecorded:
             continue
     return past
+
+
+def brokers_at(scope: Scope, at: datetime) -> list[Broker]:
+    """The brokers that HARELINE_BROKERS names as they were at a moment, by name; those without a record of it are there too, in state NOT_RECORDED."""
+    found = []
+    for one in brokers(scope):
+        try:
+            found.append(visible_figures(scope, broker_as_it_was(one, at)))
+        except NotRecorded:
+            found.append(visible_figures(scope, unrecorded_broker(one, at)))
+    return found
 
 
 def broker(scope: Scope, name: str, at: datetime | None = None) -> Broker | None:
@@ -72,8 +83,8 @@ def broker_names(scope: Scope) -> dict[int, str]:
 
 def virtual_hosts(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[VirtualHost]:
     """By name, including those that are not visible (`visible` False)."""
-    found = VirtualHost.objects.filter(visible_vhosts(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name")
-    return visible_vhost_figures(scope, list(found))
+    found = list(VirtualHost.objects.filter(visible_vhosts(scope, broker), existing(at)).select_related("broker").order_by("name", "broker__name"))
+    return visible_vhost_figures(scope, found if at is None else vhosts_as_they_were(found, at))
 
 
 def vhost_names(broker_id: int) -> frozenset[str]:
@@ -81,9 +92,9 @@ def vhost_names(broker_id: int) -> frozenset[str]:
     return frozenset(VirtualHost.objects.filter(broker_id=broker_id, gone_at=None).values_list("name", flat=True))
 
 
-def virtual_host(scope: Scope, broker: BrokerRef, name: str) -> VirtualHost | None:
-    found = VirtualHost.objects.filter(visible_vhosts(scope, broker), name=name, gone_at=None).select_related("broker")[:1]
-    return next(iter(visible_vhost_figures(scope, list(found))), None)
+def virtual_host(scope: Scope, broker: BrokerRef, name: str, at: datetime | None = None) -> VirtualHost | None:
+    found = list(VirtualHost.objects.filter(visible_vhosts(scope, broker), existing(at), name=name).select_related("broker").order_by("-pk")[:1])
+    return next(iter(visible_vhost_figures(scope, found if at is None else vhosts_as_they_were(found, at))), None)
 
 
 def nodes(scope: Scope, broker: BrokerRef | None = None, at: datetime | None = None) -> list[Node]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -61,9 +62,9 @@ def exchange(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetim
     return _one(scope, _rows(scope, broker, vhost, at).filter(name=name), at)
 
 
-def exchanges_named(scope: Scope, broker: BrokerRef, vhost: str, names: Iterable[str]) -> dict[str, tuple[int, str]]:
-    """{name: (id, type)} of those of the names that are exchanges there now."""
-    rows = Exchange.objects.filter(exchanges_in(scope, broker, vhost), gone_at=None, name__in=set(names)).order_by()
+def exchanges_named(scope: Scope, broker: BrokerRef, vhost: str, names: Iterable[str], at: datetime | None = None) -> dict[str, tuple[int, str]]:
+    """{name: (id, type)} of those of the names that are exchanges there."""
+    rows = Exchange.objects.filter(exchanges_in(scope, broker, vhost), existing(at), name__in=set(names)).order_by()
     return {name: (pk, kind) for pk, name, kind in rows.values_list("pk", "name", "type")}
 
 
@@ -120,15 +121,17 @@ def binding_page(
     return pages.one_page(rows.order_by("source", "destination_type", "destination", "routing_key", "pk"), page, page_size)
 
 
-def binding_counts(scope: Scope, broker: BrokerRef, vhost: str | None = None) -> dict[tuple[str, str], int]:
-    """{(virtual host, exchange): number of bindings out now}; an exchange without bindings is missing."""
+def binding_counts(scope: Scope, broker: BrokerRef, vhost: str | None = None, at: datetime | None = None) -> dict[tuple[str, str], int]:
+    """{(virtual host, exchange): number of bindings out}; an exchange without bindings is missing. Raises NotRecorded."""
+    if at is not None:
+        return Counter((row.vhost, row.source) for row in bindings_as_they_were(scope, broker, vhost, at))
     rows = Binding.objects.filter(bindings_in(scope, broker, vhost), gone_at=None).values_list("vhost", "source").annotate(amount=Count("pk")).order_by()
     return {(place, source): amount for place, source, amount in rows}
 
 
-def delay_level_count(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> int:
+def delay_level_count(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> int:
     """How many exchanges there are of Celery's native delayed delivery."""
-    return Exchange.objects.filter(exchanges_in(scope, broker, vhost), existing(None), name__contains=DELAY_LEVELS).count()
+    return Exchange.objects.filter(exchanges_in(scope, broker, vhost), existing(at), name__contains=DELAY_LEVELS).count()
 
 
 def policies(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[Policy]:

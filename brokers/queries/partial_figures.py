@@ -24,12 +24,12 @@ def visible_figures(scope: Scope, broker: Broker) -> Broker:
     is counted of a whole broker only is unknown. What limits Hareline's user is left out for virtual hosts that are not visible."""
     if scope.covers(broker.name):
         return broker
-    sums = _sums(scope, Queue.objects.filter(broker_id=broker.pk))
+    sums = _sums(scope, Queue.objects.filter(broker_id=broker.pk)) if broker.past_at is None else {}  # no history is kept of a part
     for name in _SUMMED:
-        setattr(broker, name, sums[name])
+        setattr(broker, name, sums.get(name))
     for name in _UNKNOWN:
         setattr(broker, name, None)
-    broker.object_totals = {"queues": sums["queues"]}
+    broker.object_totals = {"queues": sums["queues"]} if sums else {}
     hide_places(scope, broker)
     if broker.same_as and not scope.touches(broker.same_as):
         broker.same_as = "another broker"
@@ -57,9 +57,9 @@ def visible_vhost_figures(scope: Scope, vhosts: list[VirtualHost]) -> list[Virtu
     hide_brokers(scope, vhosts)
     for vhost in vhosts:
         if not scope.covers(vhost.broker.name, vhost.name):
-            sums = _sums(scope, Queue.objects.filter(broker_id=vhost.broker_id, vhost=vhost.name))
+            sums = _sums(scope, Queue.objects.filter(broker_id=vhost.broker_id, vhost=vhost.name)) if vhost.past_at is None else {}
             for name in _SUMMED:
-                setattr(vhost, name, sums[name])
+                setattr(vhost, name, sums.get(name))
     return vhosts
 
 

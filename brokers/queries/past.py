@@ -30,6 +30,9 @@ _QUEUE_NOT_KEPT: dict[str, Any] = {
 _BROKER_NOT_KEPT: dict[str, Any] = {
     "version": "", "erlang_version": "", "poll_ms": None, "depth_source": "", "depth_source_reason": "", "alarms": [], "limits": [],
     "object_totals": {}, "since": None, "poll_busy_seconds": None, "topology_at": None, "topology_busy_seconds": None, "topology_every_seconds": None,
+    "connections_opened_per_second": None, "connections_closed_per_second": None, "channels_opened_per_second": None,
+    "channels_closed_per_second": None, "queues_created_per_second": None, "queues_deleted_per_second": None, "connections_at": None,
+    "channels_at": None, "consumers_at": None, "revision": 0,
 }  # fmt: skip
 
 
@@ -44,10 +47,36 @@ def broker_as_it_was(broker: Broker, at: datetime) -> Broker:
         raise NotRecorded(broker.name, at)
     recorded_at, then = found
     _fill([broker], {metric.name: then.column(metric.name) for metric in METRICS["broker"]})
-    for name, value in _BROKER_NOT_KEPT.items():
-        setattr(broker, name, value)
+    _forget(broker, at)
     broker.state, broker.reason, broker.polled_at, broker.tried_at = Broker.UP, "", recorded_at, recorded_at
     return broker
+
+
+def unrecorded_broker(broker: Broker, at: datetime) -> Broker:
+    """The row at a moment of which nothing is recorded: all that is not fixed is unknown."""
+    _fill([broker], {metric.name: {} for metric in METRICS["broker"]})
+    _forget(broker, at)
+    broker.state, broker.reason, broker.polled_at, broker.tried_at = Broker.NOT_RECORDED, "", None, None
+    return broker
+
+
+def _forget(broker: Broker, at: datetime) -> None:
+    for name, value in _BROKER_NOT_KEPT.items():
+        setattr(broker, name, list(value) if isinstance(value, list) else value)
+    broker.past_at = at
+
+
+def vhosts_as_they_were(rows: list[VirtualHost], at: datetime) -> list[VirtualHost]:
+    """The rows of virtual hosts, with their broker, with their figures at that time; None where they are not recorded."""
+    columns: dict[str, dict[int, float | None]] = {metric.name: {} for metric in METRICS["vhosts"]}
+    for broker_id in {row.broker_id for row in rows}:
+        if found := moment(broker_id, "vhosts", at):
+            for name, column in columns.items():
+                column.update(found[1].column(name))
+    _fill(rows, columns)
+    for row in rows:
+        row.past_at, row.tracing, row.state = at, None, ""
+    return rows
 
 
 class PastQueue(msgspec.Struct):
@@ -81,10 +110,11 @@ def fill_queues(rows: list[AnyQueue], at: datetime, broker_ids: Iterable[int]) -
 
 
 def queues_as_they_were(rows: list[Queue], at: datetime, broker_ids: Iterable[int]) -> list[Queue]:
-    """The rows as by `fill_queues`, with the fields without history cleared."""
+    """The rows as by `fill_queues`, with the fields without history cleared, also where the queue is gone since."""
     for queue in fill_queues(rows, at, broker_ids):
         for name, value in _QUEUE_NOT_KEPT.items():
             setattr(queue, name, value)
+        queue.past_at, queue.gone_at = at, None
     return rows
 
 
@@ -98,7 +128,7 @@ def exchanges_as_they_were(rows: list[Exchange], at: datetime, broker_ids: Itera
     }
     for row in rows:
         row.policy = policies.get((row.broker_id, row.vhost, row.name), "")
-        row.publishers, row.publishers_at = None, None
+        row.publishers, row.publishers_at, row.past_at, row.gone_at = None, None, at, None
     return rows
 
 

@@ -7,13 +7,16 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
-from brokers.conditions import Condition
+from brokers.conditions import DERIVED_FIELDS, Condition
 from brokers.models import Broker, Queue
 from brokers.queries import pages
 from brokers.queries.pages import BrokerRef, Page, existing, in_scope
 from brokers.queries.partly_visible import hide_names
 from brokers.queries.past import NOT_KEPT, PastQueue, fill_queues, queues_as_they_were
 from brokers.scope import Scope
+
+NOT_IN_THE_PAST = NOT_KEPT | DERIVED_FIELDS - {"celery_own"}
+"""What the past can't be filtered by."""
 
 
 def queues(
@@ -45,22 +48,32 @@ def queues(
         found = pages.one_page(pages.ordered(rows, field, descending), page, page_size, total)
         pages.share_brokers(found.items, brokers or ())
         return found if scope.is_everything else Page(found.total, hide_names(scope, found.items), page, page_size)
+    rows = rows.exclude(pk__in=leave_out) if leave_out else rows
     past = _past_page(rows, conditions, (field, descending), (page, page_size), at, pages.broker_ids(scope, broker))
     return Page(past.total, hide_names(scope, past.items), page, page_size)
 
 
 def queue_counts(
-    scope: Scope, filters: Sequence[Sequence[Condition]], *, broker: BrokerRef | None = None, vhost: str | None = None, leave_out: Collection[int] = ()
+    scope: Scope, filters: Sequence[Sequence[Condition]], *, broker: BrokerRef | None = None, vhost: str | None = None, leave_out: Collection[int] = (),
+    at: datetime | None = None,
 ) -> list[int]:  # fmt: skip
-    """How many queues fulfil all conditions of each of these filters now; one query. `leave_out` are ids."""
-    rows = _rows(scope, broker, vhost, None).select_related(None).order_by()
-    return pages.counts_of(rows.filter(~Q(pk__in=leave_out) if leave_out else Q()), [_all_of(conditions) for conditions in filters])
+    """How many queues fulfil all conditions of each of these filters; now by one query. `leave_out` are ids. Raises ValueError and NotRecorded as `queues`."""
+    rows = _rows(scope, broker, vhost, at).select_related(None).order_by().filter(~Q(pk__in=leave_out) if leave_out else Q())
+    if at is None:
+        return pages.counts_of(rows, [_all_of(conditions) for conditions in filters])
+    fixed, moving = zip(*map(pages.split_conditions, filters), strict=True) if filters else ((), ())
+    there = fill_queues(_briefly(rows), at, pages.broker_ids(scope, broker))
+    fitting = [set(_past_rows(rows, conditions).values_list("pk", flat=True)) for conditions in fixed]
+    return [
+        sum(queue.pk in keys and all(pages.fulfils(queue, condition) for condition in conditions) for queue in there)
+        for keys, conditions in zip(fitting, moving, strict=True)
+    ]
 
 
-def internal_queues(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None) -> list[int]:
+def internal_queues(scope: Scope, broker: BrokerRef | None = None, vhost: str | None = None, at: datetime | None = None) -> list[int]:
     """The ids of the queues that Celery or Hareline declared for themselves."""
     own = pages.condition_filter(Condition("celery_own", "=", True))
-    return list(_rows(scope, broker, vhost, None).select_related(None).filter(own).order_by().values_list("pk", flat=True))
+    return list(_rows(scope, broker, vhost, at).select_related(None).filter(own).order_by().values_list("pk", flat=True))
 
 
 def _all_of(conditions: Iterable[Condition]) -> Q:
@@ -75,16 +88,25 @@ def _past_page(
 ) -> Page[Queue]:
     """A page of a past moment. Whole rows are read for the page only: ten thousand would take a third of a second."""
     fixed, moving = pages.split_conditions(conditions)
-    for condition in fixed:
-        if condition.field in NOT_KEPT:
-            raise ValueError(f"{condition.field} is not recorded, so the past can't be filtered by it")
-        rows = rows.filter(pages.condition_filter(condition))
-    briefly = [PastQueue(*values) for values in rows.order_by().values_list("pk", "name", "vhost", "type")]
+    briefly = _briefly(_past_rows(rows, fixed))
     found = [queue for queue in fill_queues(briefly, at, broker_ids) if all(pages.fulfils(queue, condition) for condition in moving)]
     page, page_size = cut
     ids = [queue.pk for queue in pages.ordered_items(found, *order)[(page - 1) * page_size : page * page_size]]
     whole = {queue.pk: queue for queue in queues_as_they_were(list(Queue.objects.filter(pk__in=ids).select_related("broker")), at, broker_ids)}
     return Page(len(found), [whole[pk] for pk in ids], page, page_size)
+
+
+def _briefly(rows: QuerySet[Queue]) -> list[PastQueue]:
+    return [PastQueue(*values) for values in rows.order_by().values_list("pk", "name", "vhost", "type")]
+
+
+def _past_rows(rows: QuerySet[Queue], fixed: Iterable[Condition]) -> QuerySet[Queue]:
+    """The rows that fulfil conditions on what does not change. Raises ValueError for what changes and is not recorded."""
+    for condition in fixed:
+        if condition.field in NOT_IN_THE_PAST:
+            raise ValueError(f"{condition.field} is not recorded, so the past can't be filtered by it")
+        rows = rows.filter(pages.condition_filter(condition))
+    return rows
 
 
 def queues_by_ids(scope: Scope, ids: Iterable[int], at: datetime | None = None) -> list[Queue]:
@@ -112,9 +134,9 @@ def queue_names(scope: Scope, broker: BrokerRef | None = None, vhost: str | None
     return list(_rows(scope, broker, vhost, at).order_by("name", "vhost").values_list("pk", "vhost", "name"))
 
 
-def queues_named(scope: Scope, broker: BrokerRef, vhost: str, names: Iterable[str]) -> dict[str, int]:
-    """{name: id} of those of the names that are queues there now."""
-    rows = Queue.objects.filter(in_scope(scope, broker, vhost, "name"), gone_at=None, name__in=set(names)).order_by()
+def queues_named(scope: Scope, broker: BrokerRef, vhost: str, names: Iterable[str], at: datetime | None = None) -> dict[str, int]:
+    """{name: id} of those of the names that are queues there."""
+    rows = Queue.objects.filter(in_scope(scope, broker, vhost, "name"), existing(at), name__in=set(names)).order_by()
     return dict(rows.values_list("name", "pk"))
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -86,14 +88,26 @@ class Bindings:
 
     def _queried(self, text: str, page: int, page_size: int, **where: str) -> queries.Page[Binding]:
         exchange = self._exchange
+        if exchange.past_at is not None:
+            return self._then(text, page, page_size, exchange.past_at, **where)
         return kept.shared(
             self._state, queries.binding_page, self._scope, exchange.broker_id, exchange.vhost, **where, text=text, page=page, page_size=page_size
         )
 
+    def _then(self, text: str, page: int, page_size: int, at: datetime, **where: str) -> queries.Page[Binding]:
+        """The same at a past moment."""
+        exchange, other = self._exchange, "destination" if "source" in where else "source"
+        found = [
+            one
+            for one in queries.bindings(self._scope, broker=exchange.broker_id, vhost=exchange.vhost, at=at, **where)
+            if text.casefold() in f"{getattr(one, other)}\n{one.routing_key}\n{json.dumps(one.arguments)}".casefold()
+        ]
+        return queries.Page(len(found), found[(page - 1) * page_size : page * page_size], page, page_size)
+
     def _out(self, bindings: Iterable[Binding]) -> list[BoundTo]:
         bindings, here = list(bindings), (self._scope, self._exchange.broker_id, self._exchange.vhost)
         names = frozenset(one.destination for one in bindings if one.destination_type == "queue")
-        queues = kept.shared(self._state, queries.queues_named, *here, names) if names else {}
+        queues = kept.shared(self._state, queries.queues_named, *here, names, self._exchange.past_at) if names else {}
         exchanges = self._exchanges(one.destination for one in bindings if one.destination_type == "exchange")
         lines = []
         for one in bindings:
@@ -118,7 +132,7 @@ class Bindings:
     def _exchanges(self, names: Iterable[str]) -> dict[str, tuple[int, str]]:
         wanted = set(names)
         where = (self._scope, self._exchange.broker_id, self._exchange.vhost)
-        return kept.shared(self._state, queries.exchanges_named, *where, frozenset(wanted)) if wanted else {}
+        return kept.shared(self._state, queries.exchanges_named, *where, frozenset(wanted), self._exchange.past_at) if wanted else {}
 
     def _with(self, **changes: str | int | None) -> str:
         query = urlencode({name: value for name, value in {**self._kept, **changes}.items() if value not in (None, "")})

@@ -61,7 +61,7 @@ class ExchangePage:
         return [topic.name for topic in found]
 
     def _exchange_url(self, name: str) -> str:
-        found = kept.shared(self._state, queries.exchange, *self._place, name)
+        found = kept.shared(self._state, queries.exchange, *self._place, name, self.exchange.past_at)
         return reverse("exchange", args=[found.pk]) if found else ""
 
     @property
@@ -81,7 +81,7 @@ class ExchangePage:
         """Context of the part "transfers": what shovels and federation move into the exchange and out of it."""
         hosts = [host for address in self.broker.addresses if (host := urlsplit(address).hostname)]
         place = Place("exchange", self.exchange.name, self.exchange.vhost, hosts, self._policy_definition)
-        found = [] if self.exchange.gone_at else arrows(place, kept.shared(self._state, queries.transfers, self.scope, self.broker.pk))
+        found = [] if self.exchange.gone_at or self.exchange.past_at else arrows(place, kept.shared(self._state, queries.transfers, self.scope, self.broker.pk))
         return {"arrows": [(arrow, self._queue_url(arrow.queue) or (self._exchange_url(arrow.exchange) if arrow.exchange else "")) for arrow in found]}
 
     def _queue_url(self, name: str) -> str:
@@ -93,7 +93,7 @@ class ExchangePage:
         """The definition of the exchange's policy, {} without one."""
         if not self.exchange.policy:
             return {}
-        found = kept.shared(self._state, queries.policies, *self._place)
+        found = kept.shared(self._state, queries.policies, *self._place, self.exchange.past_at)
         return next((dict(policy.definition) for policy in found if not policy.operator and policy.name == self.exchange.policy), {})
 
     def publishers(self) -> dict[str, Any]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers import queries
 from brokers.queries.one_moment import one_moment
+from brokers.queries.pages import share_brokers
 from dashboard.exchanges.bindings import Bindings
 from dashboard.exchanges.detail_page import ExchangePage
 from dashboard.layout.charts import chosen_range
@@ -21,10 +21,12 @@ PARTS = ("bindings", "publishers", "notice", "what", "transfers")
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its parts. A deleted exchange keeps its page."""
-    scope, now = shell_of(request).scope, timezone.now()
-    exchange = queries.exchange_by_id(scope, pk)
+    shell = shell_of(request)
+    scope, now = shell.scope, shell.now
+    exchange = queries.exchange_by_id(scope, pk, shell.at)
     if exchange is None:
-        raise Http404("No exchange has this id.")
+        raise shell.missing(queries.exchange_by_id(scope, pk), "No exchange has this id.")
+    share_brokers([exchange], shell.brokers if shell.at else ())
     shown, bindings = ExchangePage(scope, exchange, now), Bindings(scope, exchange, request.path, request.GET)
     part, span = request.GET.get("part"), chosen_range(request.GET.get("range"))
     if part == "charts":

@@ -10,6 +10,7 @@ from typing import Any
 from brokers import queries
 from brokers.models import Broker, Exchange
 from brokers.queries import EXCHANGE_SORTS, kept
+from brokers.queries.pages import share_brokers
 from brokers.scope import Scope
 from dashboard.exchanges.row import exchange_row
 from dashboard.layout import filter_language, visibility
@@ -40,7 +41,7 @@ class ExchangeList(ObjectList):
         if self.filter.problems:
             return queries.Page(0, [], 1, PAGE_SIZE)
         where: dict[str, Any] = {"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "sort": self.sort}
-        where["delay_levels"] = self.shows_internal
+        where |= {"delay_levels": self.shows_internal, "at": self.at}
         if not self.filter.terms:
             return kept.shared(self._state, queries.exchanges, self.scope, **where, page=page, page_size=PAGE_SIZE)
         found = [exchange for exchange in self._all(where) if self._matches(exchange, self.filter)]
@@ -64,7 +65,7 @@ class ExchangeList(ObjectList):
 
     @cached_property
     def _everything(self) -> list[Exchange]:
-        return self._all({"broker": self.broker.pk if self.broker else None, "vhost": self.vhost})
+        return self._all({"broker": self.broker.pk if self.broker else None, "vhost": self.vhost, "at": self.at})
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table"."""
@@ -76,7 +77,7 @@ class ExchangeList(ObjectList):
             "page": page,
             "pages": page_links(self.address, page),
             "headings": self._headings(),
-            "internal_count": kept.shared(self._state, queries.delay_level_count, self.scope, self.broker.pk if self.broker else None, self.vhost),
+            "internal_count": kept.shared(self._state, queries.delay_level_count, self.scope, self.broker.pk if self.broker else None, self.vhost, self.at),
             "shows_internal": self.shows_internal,
             "internal_address": self.address.with_(own=None if self.shows_internal else "show"),
             "most_restrictive_term": self.most_restrictive_term() if page.total == 0 and self.filter.terms else None,
@@ -87,10 +88,11 @@ class ExchangeList(ObjectList):
 
     def _rows(self, exchanges: Sequence[Exchange]) -> list[tuple[LiveRow, list[float | None], int]]:
         """(row, incoming rate over the last hour, number of bindings out)."""
+        share_brokers(exchanges, self.brokers)
         sparks = last_hour(self.scope, "exchanges", exchanges, "publish_in_per_second", self._state)
         bound: dict[tuple[int, str, str], int] = {}
         for broker_id in {exchange.broker_id for exchange in exchanges}:
-            counts = kept.shared(self._state, queries.binding_counts, self.scope, broker_id, self.vhost)
+            counts = kept.shared(self._state, queries.binding_counts, self.scope, broker_id, self.vhost, self.at)
             bound |= {(broker_id, *place): count for place, count in counts.items()}
         return [
             (exchange_row(exchange, exchange.broker, self.now), sparks.get(exchange.pk, []), bound.get((exchange.broker_id, exchange.vhost, exchange.name), 0))

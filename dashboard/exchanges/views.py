@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.exchanges.completion import exchange_values
@@ -20,7 +19,7 @@ from dashboard.live.seen import live_page
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, notices or completion."""
     shell = shell_of(request)
-    listed = ExchangeList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    listed = ExchangeList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, shell.now)
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, EXCHANGES, exchange_values(listed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from django.urls import reverse
@@ -13,6 +14,7 @@ from brokers.conditions import Condition
 from brokers.models import Exchange, Queue
 from brokers.scope import Scope
 from dashboard.exchanges.row import shown_name
+from dashboard.layout import formatting
 from workers import queries as worker_queries
 from workers.models import Task, Worker
 
@@ -53,8 +55,9 @@ class Finding(msgspec.Struct, frozen=True):
         return f"{found}; {whose} never answered, so the names there are unknown"
 
 
-def find(scope: Scope, text: str, each: int = EACH) -> Finding:
-    """The first few of each kind, those of which the text is the whole name before the others. Several words must all stand in the name of a queue."""
+def find(scope: Scope, text: str, now: datetime, each: int = EACH) -> Finding:
+    """The first few of each kind, those of which the text is the whole name before the others, then those that are gone since. Several words must all stand
+    in the name of a queue."""
     text = text.strip()
     if not text:
         return Finding("", (), 0)
@@ -69,14 +72,23 @@ def find(scope: Scope, text: str, each: int = EACH) -> Finding:
     ]
     lines.sort(key=lambda line: line.name != text)
     total = queues.total + exchanges.total + workers.total
+    gone = [
+        *(_gone("queue", "stack-2", queue, queue.name, now) for queue in queries.gone_queues(scope, text.split(), each)),
+        *(_gone("exchange", "arrows-split", exchange, shown_name(exchange.name), now) for exchange in queries.gone_exchanges(scope, text, each)),
+    ]
     tasks = _tasks(scope, text, each)
     unknown = [broker.name for broker in queries.brokers(scope) if broker.polled_at is None]
-    return Finding(text, [*lines, *tasks], total - len(lines), unknown)
+    return Finding(text, [*lines, *gone, *tasks], total - len(lines), unknown)
 
 
 def _line(route: str, icon: str, one: Queue | Exchange | Worker, name: str) -> Found:
     kind = "worker node" if route == "worker" else route
     return Found(f"{route}-{one.pk}", reverse(route, args=[one.pk]), icon, name, f"{kind} · {one.broker.name} {one.vhost}")
+
+
+def _gone(route: str, icon: str, one: Queue | Exchange, name: str, now: datetime) -> Found:
+    what = f"{route} · {one.broker.name} {one.vhost} · deleted {formatting.moment_text(one.gone_at, now)}"
+    return Found(f"{route}-{one.pk}", reverse(route, args=[one.pk]), icon, name, what)
 
 
 def _tasks(scope: Scope, text: str, each: int) -> list[Found]:

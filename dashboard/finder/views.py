@@ -17,5 +17,6 @@ LONGEST_TEXT = 255
 @one_moment()
 def found(request: HttpRequest) -> HttpResponse:
     """What matches `q`, and how much there is."""
+    shell = shell_of(request)
     template, each = ("finder/_lines.html", EACH) if request.htmx else ("finder/page.html", EACH_OF_A_PAGE)  # type: ignore[attr-defined]  # set by django_htmx's middleware
-    return render(request, template, {"finding": find(shell_of(request).scope, request.GET.get("q", "")[:LONGEST_TEXT], each)})
+    return render(request, template, {"finding": find(shell.scope, request.GET.get("q", "")[:LONGEST_TEXT], shell.now, each)})

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 from django.contrib.auth.models import AnonymousUser
@@ -24,6 +25,7 @@ from dashboard.findings.rule import Body, read_body
 from dashboard.layout import charts as series
 from dashboard.layout import formatting
 from dashboard.layout.charts import RANGES, Chart, Line, Mark, Range
+from dashboard.layout.moments import at_text
 from dashboard.models import Finding, FindingEvent, Silence, User
 from dashboard.people import access
 
@@ -77,10 +79,11 @@ class Before(msgspec.Struct, frozen=True):
 class FindingPage:
     """The data of one request about a finding, which may be over."""
 
-    def __init__(self, scope: Scope, user: User | AnonymousUser, finding: Finding, now: datetime) -> None:
-        self.scope, self.user, self.finding, self.now = scope, user, finding, now
+    def __init__(self, scope: Scope, user: User | AnonymousUser, finding: Finding, now: datetime, at: datetime | None = None) -> None:
+        """`at`: the past moment that the page shows."""
+        self.scope, self.user, self.finding, self.now, self.at = scope, user, finding, now, at
         self.broker = finding.broker
-        self.why_not = acts.why_not(user, finding)
+        self.why_not = acts.why_not(user, finding) if at is None else "Actions are off: this page shows a past moment."
         self.comment, self.comment_problem = "", ""
 
     @cached_property
@@ -122,6 +125,14 @@ class FindingPage:
     def object_url(self) -> str:
         return links.address_of_object(self.finding)
 
+    @property
+    def beginning_url(self) -> str:
+        """What it is about at the moment when it began; "" where that has no history."""
+        at = {"at": at_text(self.began)}
+        if self.finding.kind in ("queue", "worker") and self.object_url:
+            return f"{self.object_url}?{urlencode(at)}"
+        return f"{reverse('overview')}?{urlencode({'broker': self.broker.name, **at})}" if self.broker else ""
+
     @cached_property
     def links(self) -> list[ShownLink]:
         found = [ShownLink(link.text, links.address_of(link, self.finding)) for link in self.body.links]
@@ -129,12 +140,12 @@ class FindingPage:
 
     @cached_property
     def effects(self) -> list[Finding]:
-        return queries.effects_of(self.scope, self.finding)
+        return queries.effects_of(self.scope, self.finding) if self.at is None else []
 
     @cached_property
     def silences(self) -> list[ShownSilence]:
         """Those that silence it now, the one that ends last first. What silences made for others say stays with these."""
-        found = [] if self.is_over else queries.silences_of(self.finding, timezone.now())
+        found = [] if self.is_over or self.at is not None else queries.silences_of(self.finding, timezone.now())
         return [ShownSilence(one, self._silence_text(one), self._may_end(one)) for one in found]
 
     @property
@@ -151,7 +162,7 @@ class FindingPage:
     @cached_property
     def notified(self) -> str:
         """Who was notified of it first and when, or why nobody was; "" where nobody is set up."""
-        return notified_text([] if self.is_over else queries.notified_of(self.finding), self.now, self._sees_targets)
+        return notified_text([] if self.is_over or self.at is not None else queries.notified_of(self.finding), self.now, self._sees_targets)
 
     @property
     def _sees_targets(self) -> bool:
@@ -190,6 +201,7 @@ class FindingPage:
         return [
             Happened(one.at, _words(one), self._event_text(one), one.user_name, one.kind == "comment")
             for one in reversed(queries.visible_events(self.scope, queries.events_of([self.finding])))
+            if self.at is None or one.at <= self.at
         ]
 
     def _event_text(self, one: FindingEvent) -> str:
@@ -210,8 +222,12 @@ class FindingPage:
         if shown is None or drawn is None or self.broker is None:
             return None
         title, unit, kind, pk, line = drawn
-        where = (self.scope, self.broker.pk, kind, pk, line.metrics, shown.seconds, shown.step_seconds)
-        history = kept.shared(kept.state_of([self.broker]), broker_queries.history_until_now, *where)
+        if self.at is not None:
+            start = self.at - timedelta(seconds=shown.seconds)
+            history = broker_queries.history(self.scope, self.broker.pk, kind, pk, line.metrics, start, self.at, shown.step_seconds)
+        else:
+            where = (self.scope, self.broker.pk, kind, pk, line.metrics, shown.seconds, shown.step_seconds)
+            history = kept.shared(kept.state_of([self.broker]), broker_queries.history_until_now, *where)
         marks = [
             Mark(self.began, "again since" if self.finding.again_since else "at least since" if self.finding.since_at_least else "began", self.finding.level)
         ]

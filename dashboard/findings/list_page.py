@@ -43,8 +43,11 @@ class Line(msgspec.Struct, frozen=True):
 class FindingList(Filtered):
     """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
 
-    def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
-        self.scope, self.address, self.now = scope, address, now
+    def __init__(
+        self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime, at: datetime | None = None
+    ) -> None:  # fmt: skip
+        """`at`: the past moment that the page shows."""
+        self.scope, self.address, self.now, self.at = scope, address, now, at
         self.all_brokers, self.brokers = brokers, [broker] if broker else list(brokers)
         self.broker, self.vhost = broker, vhost
         self.filter = finding_filter.parse(address.filter_text)
@@ -52,7 +55,7 @@ class FindingList(Filtered):
 
     @cached_property
     def opened(self) -> OpenNow:
-        return open_now(self.scope, self.all_brokers)
+        return open_now(self.scope, self.all_brokers, self.at)
 
     @cached_property
     def checked(self) -> Checked:
@@ -87,8 +90,8 @@ class FindingList(Filtered):
             midnight = self.now.replace(hour=0, minute=0, second=0, microsecond=0)
             wanted = wanted if self.filter.terms else msgspec.structs.replace(wanted, start=midnight)
         where = (self.scope, wanted, self.broker.pk if self.broker else None, self.vhost)
-        found = queries.closed_findings(*where, page, size)
-        return found if page <= found.pages else queries.closed_findings(*where, found.pages, size)
+        found = queries.closed_findings(*where, page, size, self.at)
+        return found if page <= found.pages else queries.closed_findings(*where, found.pages, size, self.at)
 
     @property
     def open_page(self) -> Page[Finding]:

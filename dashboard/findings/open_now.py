@@ -128,8 +128,12 @@ NOTHING_KNOWN = OpenNow((), (), (), datetime.min.replace(tzinfo=UTC))
 """As if the rules had never looked: levels are what numbers alone say."""
 
 
-def open_now(scope: Scope, brokers: Sequence[Broker]) -> OpenNow:
-    """What is open of these brokers and of Hareline itself, worked out once a change. The brokers are those of the transaction in which this is called."""
+def open_now(scope: Scope, brokers: Sequence[Broker], at: datetime | None = None) -> OpenNow:
+    """What is open of these brokers and of Hareline itself, worked out once a change. The brokers are those of the transaction in which this is called; if
+    they are those of a past moment (or `at` is one), it is what was open then."""
+    at = at or next((broker.past_at for broker in brokers if broker.past_at), None)
+    if at is not None:
+        return _read_at(scope, tuple(broker.pk for broker in brokers), at)
     return kept.shared(kept.state_of(brokers) or None, _read, scope, tuple(broker.pk for broker in brokers))
 
 
@@ -162,6 +166,12 @@ def _read(scope: Scope, brokers: tuple[int, ...]) -> OpenNow:
     findings = [one for one in queries.open_findings(scope, bodies=False) if one.broker_id is None or one.broker_id in brokers]
     silences = queries.silences(now) if findings else []
     return OpenNow(findings, silences, queries.rounds(scope), now, queries.open_silenced(scope, findings, silences))
+
+
+def _read_at(scope: Scope, brokers: tuple[int, ...], at: datetime) -> OpenNow:
+    findings = [one for one in queries.findings_open_at(scope, at) if one.broker_id is None or one.broker_id in brokers]
+    silences, silenced = queries.silenced_at(scope, findings, at)
+    return OpenNow(findings, silences, queries.rounds_at(scope, at), at, silenced)
 
 
 def _word(level: str) -> Word:

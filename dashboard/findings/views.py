@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard import queries
@@ -31,18 +30,19 @@ def page(request: HttpRequest) -> HttpResponse:
         return completions(request, QUALIFIERS, finding_values(listed))
     if part in LIST_PARTS:
         return render(request, f"findings/_{part}.html", {"list": listed, "now": listed.now, **listed.lists()})
-    worst = queries.finding(listed.scope, listed.open[0].pk) if listed.open else None
-    return shown(request, listed, FindingPage(listed.scope, request.user, worst, listed.now) if worst else None, is_list=True)
+    worst = queries.finding(listed.scope, listed.open[0].pk, listed.at) if listed.open else None
+    return shown(request, listed, FindingPage(listed.scope, request.user, worst, listed.now, listed.at) if worst else None, is_list=True)
 
 
 @one_moment()
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One finding, with the list beside it where there is room; with `?part=` one of its parts."""
-    scope = shell_of(request).scope
-    finding = queries.finding(scope, pk)
+    shell = shell_of(request)
+    scope = shell.scope
+    finding = queries.finding(scope, pk, shell.at)
     if finding is None:
-        raise Http404("There is no such finding, or it was over so long ago that it was deleted.")
-    one = FindingPage(scope, request.user, finding, timezone.now())
+        raise shell.missing(queries.finding(scope, pk), "There is no such finding, or it was over so long ago that it was deleted.")
+    one = FindingPage(scope, request.user, finding, shell.now, shell.at)
     part = request.GET.get("part")
     if part in FINDING_PARTS:
         return render(request, f"findings/_{part}.html", {"page": one, "finding": finding, "now": one.now})
@@ -55,7 +55,7 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 def list_of(request: HttpRequest) -> FindingList:
     shell = shell_of(request)
     address = ListAddress(request.path, request.GET)
-    return FindingList(shell.scope, address, shell.brokers, shell.broker, shell.vhost, timezone.now())
+    return FindingList(shell.scope, address, shell.brokers, shell.broker, shell.vhost, shell.now, shell.at)
 
 
 def shown(request: HttpRequest, listed: FindingList, one: FindingPage | None, is_list: bool = False, status: int = 200) -> HttpResponse:

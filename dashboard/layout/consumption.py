@@ -36,7 +36,9 @@ def consumers_by_queue(broker_id: int, vhost: str, broker: Broker | None = None)
 
 
 def consuming_of(queue: Queue) -> Sequence[Consuming]:
-    """The consumers of one queue; () if there are none, or none are known."""
+    """The consumers of one queue; () if there are none, or none are known, as at a past moment."""
+    if queue.past_at is not None:
+        return ()
     return consumers_by_queue(queue.broker_id, queue.vhost, queue.broker).get((queue.vhost, queue.name), ())
 
 
@@ -46,7 +48,9 @@ def consuming_of_each(queues: Iterable[Queue]) -> list[tuple[Queue, Sequence[Con
     found: list[tuple[Queue, Sequence[Consuming]]] = []
     for queue in queues:
         place = (queue.broker_id, queue.vhost)
-        if place not in known:
+        if queue.past_at is not None:
+            known[place] = {}
+        elif place not in known:
             known[place] = consumers_by_queue(*place, queue.broker)
         found.append((queue, known[place].get((queue.vhost, queue.name), ())))
     return found

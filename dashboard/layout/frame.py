@@ -13,14 +13,17 @@ from urllib.parse import urlencode
 
 import msgspec
 from django.conf import settings
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from brokers import queries
+from brokers.errors import NotRecorded
 from brokers.models import Broker
 from dashboard.findings.open_now import open_now
 from dashboard.layout import formatting, levels
+from dashboard.layout.past_frame import PastFrame
+from dashboard.layout.past_requests import NOW, WITH_HISTORY, address_at
 from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.people.access import may, rights_of, scope_of
 
@@ -44,7 +47,7 @@ PAGES = (
     ),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
-    ("History", "changes", "history", ("changes", "change", "mark_add")),
+    ("History", "history", "history", ("history", "changes", "change", "mark_add")),
     (
         "Findings",
         "findings",
@@ -54,7 +57,7 @@ PAGES = (
 )
 SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "Tasks": (("List", "tasks"), ("Statistics", "statistics"), ("Failures", "failures"), ("Periodic", "periodic")),
-    "History": (("Changes", "changes"),),
+    "History": (("Moments", "history"), ("Changes", "changes")),
     "Workers": (("Nodes", "workers"), ("Queues and nodes", "worker_matrix"), ("Capacity", "capacity")),
 }
 """Pages about one subject: links above each of them, by the name of the page in the navigation. A page of one section has none."""
@@ -90,7 +93,8 @@ class Shell:
     def __init__(self, request: HttpRequest) -> None:
         self.request = request
         self.scope = scope_of(getattr(request, "user", None))
-        self.now: datetime = timezone.now()
+        self.at: datetime | None = getattr(request, "moment", None)  # the past moment that the page shows; None: now
+        self.now: datetime = self.at or timezone.now()
 
     @cached_property
     def theme(self) -> str:
@@ -106,13 +110,47 @@ class Shell:
 
     @cached_property
     def brokers(self) -> Sequence[Broker]:
-        return list(queries.brokers(self.scope))
+        return list(queries.brokers(self.scope) if self.at is None else queries.brokers_at(self.scope, self.at))
+
+    @cached_property
+    def past(self) -> PastFrame | None:
+        """The banner and the slider of a past moment."""
+        return None if self.at is None else PastFrame(self.request, self, self.at, timezone.now())
+
+    def check_recorded(self) -> None:
+        """Raises NotRecorded if the page is about one broker of which nothing is recorded at its moment."""
+        if self.at is not None and self.broker is not None and self.broker.state == Broker.NOT_RECORDED:
+            raise NotRecorded(self.broker.name, self.at)
+
+    def missing(self, now: Any, words: str) -> Exception:
+        """What to raise for an object that is not there: at a past moment, if it is there `now` (or was later), that it was not recorded then."""
+        return Http404(words) if self.at is None or now is None else NotRecorded(getattr(now, "name", "") or "it", self.at)
+
+    @property
+    def now_address(self) -> str:
+        """This page without a moment."""
+        return address_at(self.request, None)
+
+    @property
+    def moment_address(self) -> str:
+        """This page at the moment that it shows, as a link that stays what it is; "" of a page without history."""
+        here = self.request.resolver_match.url_name if self.request.resolver_match else ""
+        return address_at(self.request, self.at or NOW) if here in WITH_HISTORY else ""
 
     @cached_property
     def broker(self) -> Broker | None:
         """The broker that the address names, or the only one; None: all of several."""
-        named = [broker for broker in self.brokers if broker.name == self.request.GET.get("broker")]
-        return named[0] if named else self.brokers[0] if len(self.brokers) == 1 else None
+        return self._chosen(self.brokers)
+
+    def _chosen(self, brokers: Sequence[Broker]) -> Broker | None:
+        named = [broker for broker in brokers if broker.name == self.request.GET.get("broker")]
+        return named[0] if named else brokers[0] if len(brokers) == 1 else None
+
+    @cached_property
+    def of_now(self) -> tuple[Sequence[Broker], Broker | None]:
+        """The brokers as they are now, and the chosen one, for a page that reads the past itself."""
+        found = self.brokers if self.at is None else list(queries.brokers(self.scope))
+        return found, self._chosen(found)
 
     @property
     def vhost(self) -> str | None:
@@ -124,7 +162,7 @@ class Shell:
 
     def level_of(self, broker: Broker | None) -> levels.Level | None:
         """The broker's level; of all brokers the worst. None without any broker."""
-        opened = open_now(self.scope, self.brokers)
+        opened = open_now(self.scope, self.brokers, self.at)
         found = [opened.broker_level(each.pk, levels.broker_level(each, self.now)) for each in ([broker] if broker else self.brokers)]
         return levels.worst(found)
 
@@ -142,7 +180,7 @@ class Shell:
         return [self._counted(link) if link.name == "Findings" else link for link in links]
 
     def _counted(self, link: Link) -> Link:
-        found = open_now(self.scope, self.brokers).causes
+        found = open_now(self.scope, self.brokers, self.at).causes
         here = [one for one in found if self.broker is None or one.broker_id in (None, self.broker.pk)]
         return msgspec.structs.replace(link, count=len(here), level=here[0].level) if here else link
 
@@ -171,6 +209,8 @@ class Shell:
 
     @cached_property
     def badge(self) -> Badge:
+        if self.past is not None:
+            return Badge("past", "Past", f"{self.past.ago_short} ago")
         broker = self.broker or min(self.brokers, key=lambda each: each.polled_at or datetime.min.replace(tzinfo=self.now.tzinfo), default=None)
         if broker is None or broker.polled_at is None:
             return Badge("stale", "No data", "")

@@ -14,7 +14,10 @@ MOST_LEFT_OUT = 500  # by their ids; where there are more, a condition on names 
 
 
 def internal_queues(scope: Scope, brokers: Iterable[Broker], broker_id: int | None, vhost: str | None) -> list[int]:
-    """Their ids, of one of these brokers or of all."""
+    """Their ids, of one of these brokers or of all; of brokers at a past moment those that were there then."""
+    brokers = list(brokers)
+    if at := next((broker.past_at for broker in brokers if broker.past_at), None):
+        return queries.internal_queues(scope, broker_id, vhost, at)
     return kept.shared(kept.state_of(brokers), queries.internal_queues, scope, broker_id, vhost)
 
 

@@ -127,6 +127,8 @@ def unavailable(broker: BrokerFacts, now: datetime) -> str:
         return f"{broker.name} is unreachable"
     if broker.state == "refused":
         return f"{broker.name} refuses Hareline's user"
+    if broker.state == "not recorded":
+        return f"nothing is recorded of {broker.name} at that moment"
     if broker.polled_at is None:
         return f"{broker.name} has not been polled yet"
     if is_stale(broker, now):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
@@ -87,6 +87,7 @@ class Recorded(Protocol):
 
     pk: int
     broker_id: int
+    past_at: datetime | None
 
 
 def most_restrictive(tried: Iterable[RestrictiveTerm]) -> RestrictiveTerm | None:
@@ -96,24 +97,35 @@ def most_restrictive(tried: Iterable[RestrictiveTerm]) -> RestrictiveTerm | None
 
 
 def last_hour(scope: Scope, kind: str, objects: Iterable[Recorded], metric: str, state: kept.State = None) -> dict[int, list[float | None]]:
-    """{primary key: SPARK_POINTS values} of the metric over the last hour; `kind` as in `brokers.queries.sparklines`. `state`: that of the brokers, where
-    their polls record it."""
+    """{primary key: SPARK_POINTS values} of the metric over the last hour, at a past moment over the hour before it; `kind` as in `brokers.queries.sparklines`.
+    `state`: that of the brokers, where their polls record it."""
+    objects = list(objects)
     by_broker: dict[int, list[int]] = defaultdict(list)
     for one in objects:
         by_broker[one.broker_id].append(one.pk)
     found: dict[int, list[float | None]] = {}
+    at = _past_of(objects)
     for broker_id, keys in by_broker.items():
+        if at is not None:
+            found |= queries.sparklines(scope, broker_id, kind, keys, metric, at - LAST_HOUR, at, SPARK_POINTS)
+            continue
         found |= kept.shared(state, queries.sparklines_until_now, scope, broker_id, kind, tuple(keys), metric, LAST_HOUR.total_seconds(), SPARK_POINTS)
     return found
 
 
+def _past_of(objects: Iterable[Recorded]) -> datetime | None:
+    """The past moment at which these objects are shown; None: now."""
+    return next((one.past_at for one in objects if one.past_at is not None), None)
+
+
 def last_hour_of(scope: Scope, kind: str, objects: Iterable[Recorded], metrics: Sequence[str]) -> dict[str, dict[int, list[float | None]]]:
     """{metric: as `last_hour`} of several metrics, read at once."""
+    objects = list(objects)
     by_broker: dict[int, list[int]] = defaultdict(list)
     for one in objects:
         by_broker[one.broker_id].append(one.pk)
     found: dict[str, dict[int, list[float | None]]] = {metric: {} for metric in metrics}
-    now = timezone.now()
+    now = _past_of(objects) or timezone.now()
     for broker_id, keys in by_broker.items():
         step = LAST_HOUR.total_seconds() / (SPARK_POINTS - 1)
         _, read = queries.histories(scope, broker_id, kind, keys, metrics, now - LAST_HOUR, now, step)

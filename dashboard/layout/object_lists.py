@@ -12,7 +12,7 @@ from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import ListAddress
-from dashboard.layout.filter_language import Filter, Qualifier
+from dashboard.layout.filter_language import Filter, Qualifier, Term
 from dashboard.layout.lists import Filtered, RestrictiveTerm, most_restrictive
 from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.live import topics
@@ -40,12 +40,19 @@ class ObjectList(Filtered):
 
     qualifiers: ClassVar[Mapping[str, Qualifier]]
     parts: ClassVar[Collection[str]]  # of a poll, that the list shows
+    not_recorded: ClassVar[Collection[str]] = ()  # qualifiers, and their values, by which the past can't be filtered
 
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         self.scope, self.address, self.now = scope, address, now
         self.brokers = [broker] if broker else list(brokers)
         self.broker, self.vhost = broker, vhost
-        self.filter = filter_language.parse(address.filter_text, self.qualifiers)
+        self.at = next((one.past_at for one in self.brokers if one.past_at is not None), None)
+        self.filter = self.parsed(address.filter_text)
+
+    def parsed(self, text: str) -> Filter:
+        """The filter of a text; at a past moment a term about what is not recorded has that as its problem."""
+        found = filter_language.parse(text, self.qualifiers)
+        return found if self.at is None else Filter(tuple(_of_the_past(term, self.not_recorded) for term in found.terms))
 
     def count(self, wanted: Filter) -> int:
         """How many objects match a filter."""
@@ -69,7 +76,7 @@ class ObjectList(Filtered):
     def view_filters(self, filters: Sequence[tuple[str, str]]) -> list[Filter]:
         """What the views of [(label, filter)] show: each with the other terms of the current filter that can be applied."""
         rest = self._rest(filters)
-        return [filter_language.parse(f"{rest} {text}".strip(), self.qualifiers) for _, text in filters]
+        return [self.parsed(f"{rest} {text}".strip()) for _, text in filters]
 
     def _rest(self, filters: Sequence[tuple[str, str]]) -> str:
         texts = {text for _, text in filters if text}
@@ -80,7 +87,7 @@ class ObjectList(Filtered):
         tried = []
         for term in self.filter.tried:
             rest = self.filter.without(term)
-            tried.append(RestrictiveTerm(term, self.count(filter_language.parse(rest, self.qualifiers)), self.address.with_(q=rest)))
+            tried.append(RestrictiveTerm(term, self.count(self.parsed(rest)), self.address.with_(q=rest)))
         return most_restrictive(tried)
 
     def live_topics(self, objects: Iterable[InVirtualHost], *kinds: str) -> list[str]:
@@ -101,3 +108,12 @@ class ObjectList(Filtered):
     def old_parts(self) -> list[dict[str, str]]:
         """The data of this list that cannot be read now, each with its age."""
         return visibility.old_parts(self.brokers, self.now, self.parts)
+
+
+def _of_the_past(term: Term, not_recorded: Collection[str]) -> Term:
+    if term.problem or term.qualifier is None:
+        return term
+    name, value = term.qualifier.name, term.value.lower()
+    if not {name, f"{name}:*"} & set(not_recorded) or (f"{name}:*" in not_recorded and value == "none"):
+        return term
+    return msgspec.structs.replace(term, problem="It is not recorded over time, so a past moment can’t be filtered by it.")

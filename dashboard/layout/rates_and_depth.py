@@ -46,10 +46,10 @@ def queue_charts(scope: Scope, queue: Queue, shown: Range, now: datetime) -> lis
 
 
 def _history(scope: Scope, kind: str, one: Queue | Exchange, metrics: tuple[str, ...], shown: Range) -> queries.History:
-    """Up to now, or to when it was deleted."""
+    """Up to now, to when it was deleted, or to the past moment that is shown."""
     where = (scope, one.broker_id, kind, one.pk, metrics)
-    if one.gone_at:
-        return queries.history(*where, one.gone_at - timedelta(seconds=shown.seconds), one.gone_at, shown.step_seconds)
+    if end := one.past_at or one.gone_at:
+        return queries.history(*where, end - timedelta(seconds=shown.seconds), end, shown.step_seconds)
     return kept.shared(kept.state_of([one.broker]), queries.history_until_now, *where, shown.seconds, shown.step_seconds)
 
 

@@ -12,6 +12,8 @@ from brokers.scope import Scope
 
 def virtual_hosts(scope: Scope, broker: Broker) -> list[VirtualHost]:
     """By name, including those that are not visible; to be read only. `broker` is its row, as it was read in this transaction."""
+    if broker.past_at is not None:
+        return queries.virtual_hosts(scope, broker.pk, broker.past_at)
     return kept.shared(kept.state_of([broker]), queries.virtual_hosts, scope, broker.pk)
 
 

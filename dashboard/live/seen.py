@@ -27,6 +27,8 @@ def live_page(names: Iterable[str], keys: Collection[str] = (), brokers: Iterabl
     if not connection.in_atomic_block:
         raise RuntimeError("what a page was rendered from can only be known within one_moment")
     names, known = list(names), {broker.pk: broker for broker in brokers}
+    if any(broker.past_at for broker in known.values()):
+        return {"topics": [], "seen": {}}  # the past does not change
     parsed = {name: _visible(topics.parse(name), known, scope) for name in names[:MOST_TOPICS]}
     return {"topics": names, "seen": {name: _seen(topic, keys, known.get(topic.broker_id)) for name, topic in parsed.items() if topic}}
 

@@ -174,3 +174,31 @@ def _total(values: Sequence[float | None]) -> float | None:
     """The sum of what is known; None where nothing is."""
     known = [value for value in values if value is not None]
     return sum(known) if known else None
+
+
+class PastWork(Work):
+    """The same at a past moment: what was recorded of worker nodes. Whether events were received then is not."""
+
+    @cached_property
+    def sources(self) -> list[EventSource]:
+        return []
+
+    @cached_property
+    def workers(self) -> list[Worker]:
+        """The nodes that were online."""
+        found = worker_queries.workers(self.scope, broker=self.broker.pk, vhost=self.vhost, page_size=MOST_WORKERS, at=self.now).items
+        return [worker for worker in found if worker.state == Worker.ONLINE]
+
+    @property
+    def failed(self) -> Figure:
+        """How many failed a second."""
+        reporting = [worker.failed_per_second for worker in self.online if worker.failed_per_second is not None]
+        return Figure(formatting.rate(sum(reporting)), "/s", "", self._spark("failed_per_second")) if reporting else Figure("", note="not recorded")
+
+    @property
+    def failed_title(self) -> str:
+        return "Failed tasks"
+
+    @property
+    def _why_unknown(self) -> str:
+        return "not recorded"

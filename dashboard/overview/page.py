@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -27,7 +27,7 @@ from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.models import Finding
 from dashboard.overview import head
-from dashboard.overview.celery_panel import Work
+from dashboard.overview.celery_panel import PastWork, Work
 from dashboard.overview.queue_summary import QueueSummary, queue_summary
 from dashboard.overview.row import broker_row, node_row, vhost_row
 from dashboard.queues.row import queue_row
@@ -54,7 +54,8 @@ class OneBroker:
     def __init__(self, scope: Scope, broker: Broker, vhost: str | None, shown: Range, now: datetime, opened: OpenNow | None = None) -> None:
         self.scope, self.broker, self.vhost, self.range, self.now = scope, broker, vhost, shown, now
         self.opened = open_now(scope, [broker]) if opened is None else opened
-        self.work = Work(scope, broker, vhost, now, self.opened)
+        self.at = broker.past_at
+        self.work = (Work if self.at is None else PastWork)(scope, broker, vhost, now, self.opened)
         self._state = kept.state_of([broker])
 
     @cached_property
@@ -64,7 +65,7 @@ class OneBroker:
     @cached_property
     def place(self) -> VirtualHost | None:
         """The chosen virtual host; None for all, or if there is none of that name."""
-        return kept.shared(self._state, queries.virtual_host, self.scope, self.broker.pk, self.vhost) if self.vhost is not None else None
+        return kept.shared(self._state, queries.virtual_host, self.scope, self.broker.pk, self.vhost, self.at) if self.vhost is not None else None
 
     @cached_property
     def figures(self) -> LiveRow:
@@ -101,17 +102,12 @@ class OneBroker:
     def queue_total(self) -> int:
         return self.queues.total
 
-    @property
-    def resting(self) -> int:
-        """How many queues hold messages and have no consumer, streams excluded."""
-        return self.queues.resting
-
     @cached_property
     def seen(self) -> head.Seen:
         """What the heading is about."""
         unclear = 0 if self.stale else self.queues.unclear
         unknown_workers = sum(worker.state == Worker.UNKNOWN for worker in self.work.workers)
-        return head.Seen(self.queue_total, self.resting, unclear, unknown_workers, self.hides_queues)
+        return head.Seen(self.queue_total, self.queues.resting, unclear, unknown_workers, self.hides_queues)
 
     @property
     def hides_queues(self) -> bool:
@@ -131,8 +127,8 @@ class OneBroker:
 
     @cached_property
     def incidents(self) -> list[Card]:
-        """The worst problems, with all that is known of them."""
-        return cards(self.scope, self.problems[:CARDS], self.opened.findings)
+        """The worst problems, with all that is known of them now; none at a past moment, whose pages list them by their titles."""
+        return cards(self.scope, self.problems[:CARDS], self.opened.findings) if self.at is None else []
 
     @property
     def more_problems(self) -> int:
@@ -153,8 +149,7 @@ class OneBroker:
 
     @property
     def rules_looked_at(self) -> datetime | None:
-        looked = self.opened.rounds.get(self.broker.pk)
-        return looked.at if looked else None
+        return looked.at if (looked := self.opened.rounds.get(self.broker.pk)) else None
 
     @cached_property
     def notices(self) -> list[head.Line]:
@@ -178,6 +173,8 @@ class OneBroker:
     def _history(self) -> History:
         kind, pk = ("broker", self.broker.pk) if self.vhost is None else ("vhosts", self.place.pk if self.place else 0)
         where = (self.scope, self.broker.pk, kind, pk, BROKER_METRICS)
+        if self.at is not None:
+            return queries.history(*where, self.at - timedelta(seconds=self.range.seconds), self.at, self.range.step_seconds)
         return kept.shared(self._state, queries.history_until_now, *where, self.range.seconds, self.range.step_seconds)
 
     @cached_property
@@ -205,10 +202,10 @@ class OneBroker:
 
     @cached_property
     def changes(self) -> list[Any]:
-        return kept.shared(self._state, queries.changes, self.scope, self.broker.pk, CHANGES, vhost=self.vhost)
+        return kept.shared(self._state, queries.changes, self.scope, self.broker.pk, CHANGES, self.at, vhost=self.vhost)
 
     def _attempts(self, most: int) -> list[PollAttempt]:
-        return kept.shared(self._state, queries.poll_attempts, self.scope, self.broker.pk, most)
+        return kept.shared(self._state, queries.poll_attempts, self.scope, self.broker.pk, most, self.at)
 
     @cached_property
     def attempts(self) -> list[ShownAttempt]:
@@ -225,7 +222,7 @@ class OneBroker:
         """The queues that findings are about, the worst first, then the deepest, with their depth of the last hour."""
         keys = (one.object_id for one in self.opened.findings if self._is_of_a_queue_here(one))
         about = tuple(dict.fromkeys(key for key in keys if key is not None))[:DEEPEST]
-        in_trouble = {queue.pk: queue for queue in kept.shared(self._state, queries.queues_by_ids, self.scope, about)} if about else {}
+        in_trouble = {queue.pk: queue for queue in kept.shared(self._state, queries.queues_by_ids, self.scope, about, self.at)} if about else {}
         found = [in_trouble[pk] for pk in about if pk in in_trouble and in_trouble[pk].gone_at is None]
         queues = [*found, *(queue for queue in self.queues.deepest if queue.pk not in in_trouble)][:DEEPEST]
         sparks = last_hour(self.scope, "queues", queues, "depth", self._state)

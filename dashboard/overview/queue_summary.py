@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker, Queue
 from brokers.queries import kept
+from brokers.queries.pages import share_brokers
 from brokers.scope import Scope
 from dashboard.layout.internal_queues import internal_queues, without
 
@@ -30,17 +32,21 @@ class QueueSummary(msgspec.Struct, frozen=True):
 
 
 def queue_summary(scope: Scope, broker: Broker, vhost: str | None) -> QueueSummary:
-    """Of one broker, or of one of its virtual hosts."""
-    return kept.shared(kept.state_of([broker]), _made, scope, broker.pk, vhost, tuple(internal_queues(scope, [broker], broker.pk, vhost)))
+    """Of one broker, or of one of its virtual hosts. At a moment of which nothing is recorded it knows none."""
+    if broker.state == Broker.NOT_RECORDED:
+        return QueueSummary(0, 0, 0, [])
+    return kept.shared(kept.state_of([broker]), _made, scope, broker.pk, vhost, tuple(internal_queues(scope, [broker], broker.pk, vhost)), broker.past_at)
 
 
-def _made(scope: Scope, broker_id: int, vhost: str | None, internal: tuple[int, ...]) -> QueueSummary:
-    broker = queries.broker_by_id(scope, broker_id)
+def _made(scope: Scope, broker_id: int, vhost: str | None, internal: tuple[int, ...], at: datetime | None) -> QueueSummary:
+    broker = queries.broker_by_id(scope, broker_id, at)
     if broker is None:
         return QueueSummary(0, 0, 0, [])
     leave_out, own = without(internal)
-    filters = [[*conditions, *own] for conditions in (RESTING, UNCLEAR, ())]
-    resting, unclear, total = queries.queue_counts(scope, filters, broker=broker.pk, vhost=vhost, leave_out=leave_out)
-    where: dict[str, Any] = {"broker": broker.pk, "vhost": vhost, "conditions": own, "leave_out": leave_out}
+    filters = [[*conditions, *own] for conditions in (RESTING, UNCLEAR if at is None else (), ())]  # how clear it was is not recorded
+    resting, unclear, total = queries.queue_counts(scope, filters, broker=broker.pk, vhost=vhost, leave_out=leave_out, at=at)
+    unclear = unclear if at is None else 0
+    where: dict[str, Any] = {"broker": broker.pk, "vhost": vhost, "conditions": own, "leave_out": leave_out, "at": at}
     deepest = queries.queues(scope, **where, page_size=DEEPEST, total=total, brokers=[broker])
+    share_brokers(deepest.items, [broker])
     return QueueSummary(total, resting, unclear, deepest.items)

@@ -22,6 +22,7 @@ class SeveralBrokers:
 
     def __init__(self, scope: Scope, brokers: Sequence[Broker], shown: Range, now: datetime) -> None:
         self.scope, self.now = scope, now
+        self.at = next((broker.past_at for broker in brokers if broker.past_at is not None), None)
         self.opened = open_now(scope, brokers)
         self.cards = [OneBroker(scope, broker, None, shown, now, self.opened) for broker in brokers]
 
@@ -31,7 +32,7 @@ class SeveralBrokers:
 
     @cached_property
     def incidents(self) -> list[Card]:
-        return cards(self.scope, self.problems[:CARDS], self.opened.findings)
+        return [] if self.at is not None else cards(self.scope, self.problems[:CARDS], self.opened.findings)
 
     @property
     def more_problems(self) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.charts import chosen_range
@@ -19,7 +18,8 @@ PARTS = ("state", "figures", "charts", "changes", "queues", "workers", "nodes", 
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` one of its parts."""
-    shell, now, shown = shell_of(request), timezone.now(), chosen_range(request.GET.get("range"))
+    shell, shown = shell_of(request), chosen_range(request.GET.get("range"))
+    now = shell.now
     part = request.GET.get("part")
     if not shell.brokers:
         return render(request, "overview/empty.html")
@@ -27,7 +27,9 @@ def page(request: HttpRequest) -> HttpResponse:
         several = SeveralBrokers(shell.scope, shell.brokers, shown, now)
         template = "overview/_several.html" if part == "several" else "overview/several.html"
         return render(request, template, {"overview": several, "now": now, **live_page(several.topics, brokers=shell.brokers, scope=shell.scope)})
+    shell.check_recorded()
     one = OneBroker(shell.scope, shell.broker, shell.vhost, shown, now)
     if part in PARTS:
         return render(request, f"overview/_{part}.html", {"overview": one, "now": now})
-    return render(request, "overview/index.html", {"overview": one, "now": now, **live_page(one.topics, brokers=shell.brokers, scope=shell.scope)})
+    template = "overview/past.html" if shell.at else "overview/index.html"
+    return render(request, template, {"overview": one, "now": now, **live_page(one.topics, brokers=shell.brokers, scope=shell.scope)})

@@ -27,6 +27,7 @@ from dashboard.queries.findings import (
     silences_of,
     visible_silences,
 )
+from dashboard.queries.findings_then import finding_times, findings_open_at, rounds_at, silenced_at
 from dashboard.queries.marks import mark, marks, marks_page
 from dashboard.queries.notifications import (
     Queue,
@@ -91,9 +92,11 @@ __all__ = [
     "feed_token",
     "feed_tokens",
     "finding",
+    "finding_times",
     "findings_by_ids",
     "findings_like",
     "findings_of_rule",
+    "findings_open_at",
     "findings_to_decide",
     "granted_of",
     "head_deliveries",
@@ -126,6 +129,7 @@ __all__ = [
     "role_actions",
     "role_names",
     "rounds",
+    "rounds_at",
     "rule_setting",
     "rule_settings",
     "run_again_already",
@@ -138,6 +142,7 @@ __all__ = [
     "shown_state",
     "silence",
     "silenced",
+    "silenced_at",
     "silences",
     "silences_of",
     "target",

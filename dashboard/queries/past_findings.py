@@ -13,14 +13,17 @@ from django.utils import timezone
 from brokers.queries.pages import Page, check_page, one_page
 from brokers.scope import Scope
 from dashboard.models import Finding, FindingEvent, Silence
+from dashboard.queries.findings_then import finding_at
 from dashboard.queries.visible_findings import OWN_KINDS, as_visible, in_scope, patterns_in
 
 if TYPE_CHECKING:
     from dashboard.findings.filter import Wanted
 
 
-def finding(scope: Scope, pk: int) -> Finding | None:
-    """With its broker, and the finding that explains it; None if there is none that may be seen."""
+def finding(scope: Scope, pk: int, at: datetime | None = None) -> Finding | None:
+    """With its broker, and the finding that explains it; None if there is none that may be seen. With `at` as it was then, None if it had not begun."""
+    if at is not None:
+        return finding_at(scope, pk, at)
     return next(iter(as_visible(scope, Finding.objects.filter(in_scope(scope), pk=pk).select_related("broker", "under"))), None)
 
 
@@ -29,11 +32,15 @@ def findings_by_ids(scope: Scope, ids: Iterable[int]) -> dict[int, Finding]:
     return {one.pk: one for one in as_visible(scope, Finding.objects.filter(in_scope(scope), pk__in=list(ids)).select_related("broker"))}
 
 
-def closed_findings(scope: Scope, wanted: Wanted, broker_id: int | None, vhost: str | None, page: int, page_size: int) -> Page[Finding]:
-    """Those that closed, the latest first, without their bodies; with `broker_id` also those about Hareline itself. What another one explained is found by
-    its rule, level, name or words."""
+def closed_findings(
+    scope: Scope, wanted: Wanted, broker_id: int | None, vhost: str | None, page: int, page_size: int, at: datetime | None = None
+) -> Page[Finding]:  # fmt: skip
+    """Those that closed (by `at`), the latest first, without their bodies; with `broker_id` also those about Hareline itself. What another one explained is
+    found by its rule, level, name or words."""
     check_page(page, page_size)
     where = in_scope(scope) & Q(closed_at__isnull=False) & _chosen(scope, wanted)
+    if at is not None:
+        where &= Q(closed_at__lte=at)
     if broker_id is not None:
         where &= Q(broker=None) | Q(broker_id=broker_id)
     if vhost is not None:

@@ -13,6 +13,12 @@ from workers import queries as worker_queries
 
 def queue_values(listed: QueueList) -> Values:
     broker = listed.broker.pk if listed.broker else None
+    if listed.at is not None:
+        return {name: values for name, values in _values(listed, broker).items() if name in ("vhost", "type")}
+    return _values(listed, broker)
+
+
+def _values(listed: QueueList, broker: int | None) -> Values:
     return {
         "vhost": lambda: [(name, _queues(count)) for name, count in sorted(_by_vhost(listed, broker).items())],
         "type": lambda: [(name, _queues(count)) for name in QUEUES["type"].choices if (count := _count(listed, f"type:{name}"))],
@@ -23,7 +29,7 @@ def queue_values(listed: QueueList) -> Values:
 
 
 def _by_vhost(listed: QueueList, broker: int | None) -> Counter[str]:
-    return Counter(vhost for _, vhost, _ in queries.queue_names(listed.scope, broker, listed.vhost))
+    return Counter(vhost for _, vhost, _ in queries.queue_names(listed.scope, broker, listed.vhost, listed.at))
 
 
 def _count(listed: QueueList, text: str) -> int:

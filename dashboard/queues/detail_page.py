@@ -140,6 +140,8 @@ class QueuePage:
     @cached_property
     def policies(self) -> tuple[Definitions, Definitions]:
         """The definitions of the queue's policy and operator policy; None where it has none or it is not visible."""
+        if self.queue.past_at is not None:
+            return None, None  # which were in force for it is not recorded
         known = {(policy.operator, policy.name): policy.definition for policy in kept.shared(self._state, queries.policies, *self._place)}
         return known.get((False, self.queue.policy)), known.get((True, self.queue.operator_policy))
 
@@ -172,13 +174,18 @@ class QueuePage:
 
     def bindings(self) -> dict[str, Any]:
         """Context of the part "bindings": bindings to this queue."""
-        where: dict[str, Any] = {"destination": self.queue.name, "destination_type": "queue", "page_size": BINDINGS_AT_MOST}
+        where: dict[str, Any] = {"destination": self.queue.name, "destination_type": "queue"}
+        if self.queue.past_at is not None:
+            scope, broker, vhost = self._place
+            then = queries.bindings(scope, broker=broker, vhost=vhost, at=self.queue.past_at, **where)
+            return {"bindings": self._bound_from(then[:BINDINGS_AT_MOST]), "bindings_count": len(then)}
+        where["page_size"] = BINDINGS_AT_MOST
         found = kept.shared(self._state, queries.binding_page, *self._place, **where)
         return {"bindings": self._bound_from(found.items), "bindings_count": found.total}
 
     def _bound_from(self, bindings: Sequence[Binding]) -> list[BoundFrom]:
         sources = frozenset(binding.source for binding in bindings)
-        exchanges = kept.shared(self._state, queries.exchanges_named, *self._place, sources) if sources else {}
+        exchanges = kept.shared(self._state, queries.exchanges_named, *self._place, sources, self.queue.past_at) if sources else {}
         types = {name: (kind, reverse("exchange", args=[pk])) for name, (pk, kind) in exchanges.items()}
         lines = []
         for binding in sorted(bindings, key=lambda one: (not one.source, one.source, one.routing_key)):
@@ -190,7 +197,7 @@ class QueuePage:
         """Context of the part "transfers": what shovels and federation move into the queue and out of it."""
         hosts = [host for address in self.broker.addresses if (host := urlsplit(address).hostname)]
         place = Place("queue", self.queue.name, self.queue.vhost, hosts, self.queue.effective_policy or {})
-        found = [] if self.queue.gone_at else arrows(place, kept.shared(self._state, queries.transfers, self.scope, self.broker.pk))
+        found = [] if self.queue.gone_at or self.queue.past_at else arrows(place, kept.shared(self._state, queries.transfers, self.scope, self.broker.pk))
         return {"arrows": [(arrow, self._queue_url(arrow.queue or None) or self._exchange_url(arrow.exchange or None)) for arrow in found]}
 
     def consumers(self) -> dict[str, Any]:
@@ -218,6 +225,8 @@ class QueuePage:
 
     def waiting(self) -> dict[str, Any]:
         """Context of the part "waiting": where what waits for its workers is; None of a queue of which nothing does."""
+        if self.queue.past_at is not None:
+            return {"waiting": None}
         return {"waiting": waiting_of(self.scope, [self.queue]).get(self.queue.pk)}
 
     def settings(self) -> dict[str, Any]:

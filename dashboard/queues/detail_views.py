@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers import queries
 from brokers.queries.one_moment import one_moment
+from brokers.queries.pages import share_brokers
 from dashboard.layout.charts import chosen_range
 from dashboard.layout.frame import shell_of
 from dashboard.layout.rates_and_depth import queue_charts, range_links
@@ -20,11 +20,13 @@ PARTS = ("bindings", "consumers", "story", "settings", "notice", "transfers", "w
 
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
-    """The whole page, or with `?part=` only one of its parts. A deleted queue keeps its page."""
-    scope, now = shell_of(request).scope, timezone.now()
-    queue = queries.queue_by_id(scope, pk)
+    """The whole page, or with `?part=` only one of its parts. A deleted queue keeps its page; at a past moment it has what was recorded."""
+    shell = shell_of(request)
+    scope, now = shell.scope, shell.now
+    queue = queries.queue_by_id(scope, pk, shell.at)
     if queue is None:
-        raise Http404("No queue has this id.")
+        raise shell.missing(queries.queue_by_id(scope, pk), "No queue has this id.")
+    share_brokers([queue], shell.brokers if shell.at else ())
     shown = QueuePage(scope, queue, now)
     part, span = request.GET.get("part"), chosen_range(request.GET.get("range"))
     if part == "charts":
@@ -38,6 +40,6 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     may_peek = may(request.user, "peek", shown.broker.name, queue.vhost, queue.name)
     return render(
         request,
-        "queues/detail.html",
+        "queues/past.html" if shell.at else "queues/detail.html",
         {"page": shown, "may_peek": may_peek, **live_page(shown.topics, [f"queue-{pk}"], [shown.broker], scope=scope), **shown.head(), **parts, **charts},
     )

@@ -41,6 +41,7 @@ class Listed(msgspec.Struct, frozen=True):
     broker_id: int | None
     vhost: str | None
     internal: tuple[int, ...] | None
+    at: datetime | None = None  # a past moment; None: now
 
     @property
     def without(self) -> tuple[Sequence[int], list[Condition]]:
@@ -53,6 +54,7 @@ class QueueList(ObjectList):
 
     qualifiers = filter_language.QUEUES
     parts = visibility.ON_QUEUES
+    not_recorded = ("worker:*", "is", "state", "policy", "node")
 
     def __init__(self, scope: Scope, address: ListAddress, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime) -> None:
         super().__init__(scope, address, brokers, broker, vhost, now)
@@ -71,7 +73,7 @@ class QueueList(ObjectList):
 
     @cached_property
     def _listed(self) -> Listed:
-        return Listed(self.scope, self._place["broker"], self.vhost, None if self.shows_internal else tuple(self.internal))
+        return Listed(self.scope, self._place["broker"], self.vhost, None if self.shows_internal else tuple(self.internal), self.at)
 
     @cached_property
     def internal(self) -> list[int]:
@@ -113,10 +115,15 @@ class QueueList(ObjectList):
     @cached_property
     def _total(self) -> int:
         """How many match the filter; counted together with the views."""
-        return self.counts([self.filter, *self.view_filters(VIEWS)])[0]
+        return self.counts([self.filter, *self.view_filters(self._views)])[0]
 
     def views(self) -> list[View]:
-        return self.predefined(VIEWS, LEVELS_OF_VIEWS)
+        return self.predefined(self._views, LEVELS_OF_VIEWS)
+
+    @property
+    def _views(self) -> Sequence[tuple[str, str]]:
+        """At a past moment without what is not recorded."""
+        return VIEWS if self.at is None else [view for view in VIEWS if not view[1].startswith("is:")]
 
     def table(self) -> dict[str, Any]:
         """Context of the part "table": rows, pages, hidden queues."""
@@ -175,7 +182,7 @@ def _conditions(listed: Listed, text: str) -> list[Condition]:
 def _count(listed: Listed, texts: Sequence[str]) -> list[int]:
     """How many queues match each of these filters, of which none is by worker."""
     filters = [_conditions(listed, text) for text in texts]
-    return queries.queue_counts(listed.scope, filters, broker=listed.broker_id, vhost=listed.vhost, leave_out=listed.without[0])
+    return queries.queue_counts(listed.scope, filters, broker=listed.broker_id, vhost=listed.vhost, leave_out=listed.without[0], at=listed.at)
 
 
 def _read(listed: Listed, text: str, sort: str, page: int) -> list[Queue]:
@@ -185,5 +192,5 @@ def _read(listed: Listed, text: str, sort: str, page: int) -> list[Queue]:
 
 def _items(listed: Listed, conditions: list[Condition], sort: str, page: int) -> list[Queue]:
     """Without their broker."""
-    where: dict[str, Any] = {"broker": listed.broker_id, "vhost": listed.vhost, "conditions": conditions, "leave_out": listed.without[0]}
+    where: dict[str, Any] = {"broker": listed.broker_id, "vhost": listed.vhost, "conditions": conditions, "leave_out": listed.without[0], "at": listed.at}
     return queries.queues(listed.scope, **where, sort=sort, page=page, page_size=PAGE_SIZE, total=ANY_NUMBER, brokers=()).items

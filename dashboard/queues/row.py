@@ -27,12 +27,14 @@ SLOWEST = 0.005
 """Messages a second; a slower growth can't be shown."""
 UNKNOWN_CLIENT = "unknown client"
 UNKNOWN_TYPE = "type unknown"
+NOT_RECORDED = "not recorded"
 
 
 def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now: datetime, opened: OpenNow = NOTHING_KNOWN) -> LiveRow:
     """The queue as the table and its page show it; `consuming` lists its known consumers. `opened`: the findings that are open."""
     level = opened.level("queue", queue.pk, broker.pk, queue_levels.queue_level(queue, broker, now))
     stale = bool(levels.unavailable(broker, now) or levels.unread(broker, parts.QUEUES, now))
+    missing = "unknown" if queue.past_at is None else NOT_RECORDED
     return LiveRow(
         key=f"queue-{queue.pk}",
         text={
@@ -47,8 +49,8 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
             "memory": formatting.data_size(queue.memory_bytes),
             "message_bytes": formatting.data_size(queue.message_bytes),
             "peak": formatting.number(peak(queue)),
-            "state": queue.state or "unknown",
-            "node": queue.node or "unknown",
+            "state": queue.state or missing,
+            "node": queue.node or missing,
             "outlook": "" if stale else trend(queue),
             "level": level.name,
             "reason": _reason(level),
@@ -69,7 +71,9 @@ def queue_row(queue: Queue, broker: Broker, consuming: Sequence[Consuming], now:
         },
         html={
             "level": level_html(level),
-            "consumers": _consumers_html(queue.consumers, consumers_text(queue, broker, now), _since(queue, now), level.is_trouble, consumer_names(consuming)),
+            "consumers": _consumers_html(
+                queue.consumers, consumers_text(queue, broker, now), _since(queue, now), level.is_trouble, consumer_names(consuming), queue.past_at is None
+            ),
         },
         fixed={
             "queue": queue,
@@ -105,11 +109,13 @@ def _host(one: Consuming) -> str:
 
 def bar_full(queue: Queue) -> int | None:
     """The depth that fills the bar: the queue's 24 h peak. None if unknown, and for a stream, whose depth is not a backlog."""
-    return None if queue.type == "stream" or queue.depth is None else peak(queue)
+    return None if queue.type == "stream" or queue.depth is None or queue.past_at is not None else peak(queue)
 
 
 def peak(queue: Queue) -> int | None:
     """The highest depth of the last 24 h, which is stored with the snapshots only: what is there now counts too. None if none is known."""
+    if queue.past_at is not None:
+        return None
     return max((depth for depth in (queue.highest_depth, queue.depth) if depth is not None), default=None)
 
 
@@ -193,7 +199,7 @@ def level_html(level: levels.Level) -> str:
 
 
 @lru_cache(maxsize=4096)
-def _consumers_html(count: int | None, count_text: str, nobody_since: str, trouble: bool, names: tuple[ConsumerName, ...]) -> str:
+def _consumers_html(count: int | None, count_text: str, nobody_since: str, trouble: bool, names: tuple[ConsumerName, ...], recorded: bool = True) -> str:
     """The consumers cell: the count and the first name. Cached, since most queues share its text."""
     first, worker_id, celery = names[0] if names else ConsumerName("", None)
     return render_to_string(
@@ -208,6 +214,7 @@ def _consumers_html(count: int | None, count_text: str, nobody_since: str, troub
             "celery": celery,
             "worker_url": reverse("worker", args=[worker_id]) if worker_id is not None else "",
             "is_known": first != UNKNOWN_CLIENT,
+            "recorded": recorded,
             "more": len(names) - 1,
             "all": ", ".join(one.name for one in names),
         },

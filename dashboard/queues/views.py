@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
@@ -20,7 +19,7 @@ from dashboard.queues.list_page import QueueList
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only table, views, notices or completion."""
     shell = shell_of(request)
-    listed = QueueList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, timezone.now())
+    listed = QueueList(shell.scope, ListAddress(request.path, request.GET), shell.brokers, shell.broker, shell.vhost, shell.now)
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUEUES, queue_values(listed))

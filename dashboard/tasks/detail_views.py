@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.again.section import AgainSection
@@ -29,11 +28,12 @@ GO_ON = ("timeline", "gaps")
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its panels."""
-    scope = shell_of(request).scope
-    task = queries.task_by_id(scope, pk)
+    shell = shell_of(request)
+    scope = shell.scope
+    task = queries.task_by_id(scope, pk, shell.at)
     if task is None:
-        raise Http404("There is no such task any more, or you may not see it.")
-    shown = TaskPage(scope, task, timezone.now())
+        raise shell.missing(queries.task_by_id(scope, pk), "There is no such task any more, or you may not see it.")
+    shown = TaskPage(scope, task, shell.now)
     part = request.GET.get("part")
     context = {"page": shown, "task": task, "row": shown.row, "now": shown.now, "failure_url": failure_address(shown), "reports": Reports(task)}
     context["again"] = AgainSection(request.user, scope, task)
@@ -41,4 +41,6 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     context |= {"statistics_url": statistics_address(task.broker.name, task.vhost, name=task.name)}
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", context, status=polled(request, part not in GO_ON or shown.goes_on))
+    if shell.at is not None:
+        return render(request, "tasks/past.html", context)
     return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key], scope=scope)})

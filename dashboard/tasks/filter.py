@@ -130,3 +130,14 @@ def _bound(term: Term) -> Bound:
     name, operator = term.qualifier.name if term.qualifier else "", "=" if term.operator == ":" else term.operator
     value = filter_language.number_of(term.value) if name == "retries" else seconds_of(term.value)
     return Bound(name, operator, value or 0.0)
+
+
+NOT_IN_THE_PAST = frozenset({"state", "overrun", "runtime"})
+"""Qualifiers about what may have been otherwise at a past moment."""
+
+
+def of_the_past(term: Term) -> Term:
+    """The term as it applies to a past moment; what is only known of now has that as its problem."""
+    if term.problem or term.qualifier is None or term.qualifier.name not in NOT_IN_THE_PAST:
+        return term
+    return msgspec.structs.replace(term, problem="It is known of now only, so a past moment can’t be filtered by it.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlencode
 
@@ -35,6 +36,7 @@ class ListChoices:
     scope: Scope
     sort: str
     user: User | AnonymousUser | None
+    at: datetime | None  # the past moment that the list shows
 
     @cached_property
     def task_views(self) -> list[TaskView]:
@@ -78,7 +80,7 @@ class ListChoices:
 
     @cached_property
     def bulk_acts(self) -> list[bulk.BulkAct]:
-        return bulk.acts_for(rights_of(self.user))
+        return bulk.acts_for(rights_of(self.user)) if self.at is None else []
 
     @cached_property
     def kept_views(self) -> list[KeptView]:

@@ -63,8 +63,14 @@ class TaskList(Filtered, ListChoices):
         self.several_brokers = len(brokers) > 1
         self.brokers = [broker] if broker else list(brokers)
         self.broker, self.vhost = broker, vhost
-        self.filter = task_filter.parse(address.filter_text, scope.arguments is None)
+        self.at = next((one.past_at for one in self.brokers if one.past_at is not None), None)
+        self.filter = self._parsed(address.filter_text)
         self.sort = address.sort(queries.TASK_SORTS, NEWEST_FIRST)
+
+    def _parsed(self, text: str) -> filter_language.Filter:
+        """The filter of a text; at a past moment a term about what only now has that as its problem."""
+        found = task_filter.parse(text, self.scope.arguments is None)
+        return found if self.at is None else filter_language.Filter(tuple(map(task_filter.of_the_past, found.terms)))
 
     def query_filter(self, wanted: filter_language.Filter) -> TaskFilter:
         return task_filter.query_filter(wanted, self.broker.pk if self.broker and self.several_brokers else None, self.vhost, self.now)
@@ -76,15 +82,16 @@ class TaskList(Filtered, ListChoices):
 
     def _tasks(self, wanted: TaskFilter, page: int, size: int, sort: str = NEWEST_FIRST, after: str = "", before: str = "") -> queries.TaskPage:
         found = self._found if wanted == self.query_filter(self.filter) else None
-        counts = (lambda: self._counts) if size == PAGE_SIZE else None  # of the page itself, whose views show them too
+        counts = (lambda: self._counts) if size == PAGE_SIZE and self.at is None else None  # of the page itself, whose views show them too
         return queries.tasks(
-            self.scope, filter=wanted, sort=sort, page=page, page_size=size, after=after, before=before, found=found, brokers=self.brokers, counts=counts
+            self.scope, filter=wanted, sort=sort, page=page, page_size=size, after=after, before=before, found=found, brokers=self.brokers, counts=counts,
+            at=self.at,
         )  # fmt: skip
 
     @cached_property
     def _found(self) -> queries.Search | None:
         """What is looked at for the filter, searched once."""
-        return queries.search_tasks(self.scope, self.query_filter(self.filter))
+        return queries.search_tasks(self.scope, self.query_filter(self.filter), at=self.at)
 
     @cached_property
     def page(self) -> queries.TaskPage:
@@ -183,14 +190,14 @@ class TaskList(Filtered, ListChoices):
     @property
     def newest(self) -> str:
         """The moment of the newest row of a page that lists the newest first; "" elsewhere, where newer ones are not counted."""
-        if self.sort != NEWEST_FIRST or self.page.previous or not self.page.items:
+        if self.sort != NEWEST_FIRST or self.page.previous or not self.page.items or self.at is not None:
             return ""
         return self.page.items[0].first_seen_at.isoformat()
 
     def newer(self, newest: str) -> str:
         """How many tasks that fit have come since, "" if none."""
         since = moment_of(newest, self.now)
-        if since is None or self.filter.problems:
+        if since is None or self.filter.problems or self.at is not None:
             return ""
         query_filter = self.query_filter(self.filter)
         start = max(since + timedelta(microseconds=1), query_filter.start or since)
@@ -211,6 +218,8 @@ class TaskList(Filtered, ListChoices):
 
     @property
     def limits(self) -> list[Step]:
+        if self.at is not None:
+            return []  # they are of now
         broker = self.broker.pk if self.broker else None
         return task_limits.limits(self.brokers, self.sources, queries.silent_workers(self.scope, broker, self.vhost), self.now)
 
@@ -239,7 +248,7 @@ class TaskList(Filtered, ListChoices):
     @cached_property
     def _kept_counts(self) -> dict[str, int] | None:
         """None where only some queues may be viewed: no counts are kept of these."""
-        return None if self.scope.limits_queues else queries.kept_counts(self.scope, self.everywhere.broker, self.everywhere.vhost)
+        return None if self.scope.limits_queues or self.at is not None else queries.kept_counts(self.scope, self.everywhere.broker, self.everywhere.vhost)
 
     @property
     def total_text(self) -> str:
@@ -251,7 +260,7 @@ class TaskList(Filtered, ListChoices):
         tried = []
         for term in self.filter.tried:
             rest = self.filter.without(term)
-            found = self._tasks(self.query_filter(task_filter.parse(rest, self.scope.arguments is None)), 1, 1)
+            found = self._tasks(self.query_filter(self._parsed(rest)), 1, 1)
             tried.append(RestrictiveTerm(term, found.total, self.address.with_(q=rest), found.total_is_more))
         return most_restrictive(tried)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
 from dashboard.layout.addresses import ListAddress
@@ -24,7 +23,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` only one of its fragments."""
     shell = shell_of(request)
     address = ListAddress(request.path, with_terms(request.GET))
-    listed = TaskList(shell.scope, address, shell.brokers, shell.broker, shell.vhost, timezone.now(), request.user)
+    listed = TaskList(shell.scope, address, shell.brokers, shell.broker, shell.vhost, shell.now, request.user)
     part = request.GET.get("part")
     if part == "completion":
         return completions(request, QUALIFIERS, task_values(listed))

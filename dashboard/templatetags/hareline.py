@@ -16,6 +16,7 @@ from django.utils.text import slugify
 
 from brokers.models import Connection, Exchange, Queue
 from dashboard.layout import compiled, formatting, glossary, symbols
+from dashboard.layout.past_requests import address_at
 from dashboard.layout.spans import spans
 from workers.models import Task, Worker
 
@@ -104,6 +105,12 @@ def renews_only(kind: str, pk: int) -> SafeString:
 
 
 @register.simple_tag(takes_context=True)
+def at_moment(context: template.Context, at: datetime) -> str:
+    """The address of this page at another moment."""
+    return address_at(context["request"], at)
+
+
+@register.simple_tag(takes_context=True)
 def part(context: template.Context, name: str, follows: str = "", every: str = "", path: str = "") -> SafeString:
     """The attributes of an element whose content htmx fetches again from the page's own address with `?part=name` (docs/live.md).
 
@@ -113,7 +120,8 @@ def part(context: template.Context, name: str, follows: str = "", every: str = "
     request: HttpRequest = context["request"]
     query = request.GET.copy()
     query["part"] = name
-    trigger = f"hareline:outdated, every {every}" if every else "hareline:outdated"
+    repeats = every and getattr(request, "moment", None) is None  # the past does not change
+    trigger = f"hareline:outdated, every {every}" if repeats else "hareline:outdated"
     address = f"{path or request.path}?{query.urlencode()}"
     return format_html(
         'data-part="{}" data-follows="{}" hx-get="{}" hx-trigger="{}" hx-sync="this:replace" hx-swap="morph:innerHTML"', name, follows, address, trigger

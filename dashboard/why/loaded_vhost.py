@@ -34,7 +34,7 @@ _last_partial: dict[_Key, LoadedVhost] = {}
 
 PARTLY_VISIBLE = "You may view only some queues of virtual host {vhost}: what is outside your rights is left out, and the outcome in the broker may differ."
 PERMISSIONS_HIDDEN = "permissions are visible only to people who may view the whole virtual host"
-SETTINGS_OF_NOW = "Past Celery settings are not kept: these are the current settings."
+NO_SETTINGS_THEN = "No worker node’s Celery settings are recorded at that moment: which settings were in force is unknown."
 
 
 def load(scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> LoadedVhost:
@@ -104,7 +104,8 @@ def reporting_workers(scope: Scope, broker: Broker, vhost: str) -> ReportingWork
 
 
 def known_task(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime | None = None) -> KnownTask:
-    """What is known of a task: configurations, its attributes, where the last one (until `at`) was actually sent. Settings are always the current ones.
+    """What is known of a task: configurations, its attributes, where the last one was actually sent. With `at` all as it was
+    recorded at that moment; what HARELINE_CELERY_APP names has no history.
     Whoever may view only some queues of the virtual host gets no configuration of an application, which names others, and of what was sent only what went
     to visible queues alone."""
     whole = scope.covers(broker.name, vhost)
@@ -114,8 +115,10 @@ def known_task(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime
         arrived = list(last.found.names) if last.found else []
         if whole or all(name is None or scope.covers(broker.name, vhost, name) for name in (last.sent_queue, *arrived)):
             sent = Sent(last.pk, last.uuid, last.sent_at, last.sent_queue, last.exchange, last.routing_key, arrived)
-    troubles = [] if at is None else [SETTINGS_OF_NOW]
-    known = msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent, troubles=troubles)
+    if at is not None:
+        then = worker_queries.applications_at(scope, broker.pk, vhost, at)
+        return msgspec.structs.replace(ReportingWorkers(then).known(task), sent=sent, troubles=[] if then else [NO_SETTINGS_THEN])
+    known = msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent)
     return with_application(known, task) if whole else known
 
 

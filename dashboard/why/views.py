@@ -41,7 +41,8 @@ def _answered(request: HttpRequest) -> HttpResponse:
 
 def _page(request: HttpRequest, query: dict[str, str]) -> RoutingPage:
     shell = shell_of(request)
-    return RoutingPage(shell.scope, shell.brokers, shell.broker, shell.vhost, query, timezone.now())
+    brokers, broker = shell.of_now  # the question itself reads the past
+    return RoutingPage(shell.scope, brokers, broker, shell.vhost, query, timezone.now())
 
 
 def _rendered(request: HttpRequest, shown: RoutingPage, status: int) -> HttpResponse:

@@ -238,7 +238,7 @@ class WorkerDetail:
     @property
     def restarts(self) -> list[tuple[datetime, str]]:
         """(moment, what happened) of the changes; the reasons only for whoever sees all of the node."""
-        return [(change.at, self._what(change) if self.is_whole else self._what(change).partition(":")[0]) for change in self.changes]
+        return [(one.at, self._what(one) if self.is_whole else self._what(one).partition(":")[0]) for one in self.changes if one.at <= self.now]
 
     def _what(self, change: Change) -> str:
         return change.text.removeprefix(f"Worker {self.worker.hostname} ")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
+from brokers.queries.pages import share_brokers
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.workers.detail_page import WorkerDetail
@@ -18,13 +18,16 @@ PARTS = ("listing", "running", "charts", "queues", "pool", "registered", "story"
 @one_moment()
 def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its panels."""
-    scope = shell_of(request).scope
-    worker = queries.worker_by_id(scope, pk)
+    shell = shell_of(request)
+    scope = shell.scope
+    worker = queries.worker_by_id(scope, pk, shell.at)
     if worker is None:
-        raise Http404("There is no such worker node, or you may not see it.")
-    detail = WorkerDetail(scope, worker, request.path, request.GET, timezone.now(), request.user)
+        raise shell.missing(queries.worker_by_id(scope, pk), "There is no such worker node, or you may not see it.")
+    share_brokers([worker], shell.brokers if shell.at else ())
+    detail = WorkerDetail(scope, worker, request.path, request.GET, shell.now, request.user)
     part = request.GET.get("part")
     context = {"detail": detail, "worker": worker, "row": detail.row, "now": detail.now}
     if part in PARTS:
         return render(request, f"workers/_{part}.html", context)
-    return render(request, "workers/detail.html", {**context, **live_page(detail.topics, [detail.row.key], scope=scope)})
+    template = "workers/past.html" if shell.at else "workers/detail.html"
+    return render(request, template, {**context, **live_page(detail.topics, [detail.row.key], scope=scope)})

@@ -13,6 +13,7 @@ from django.urls import reverse
 from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Broker
+from brokers.queries.pages import share_brokers
 from brokers.scope import Scope
 from dashboard.findings.open_now import NOTHING_KNOWN, open_now
 from dashboard.layout import filter_language, formatting, levels
@@ -57,6 +58,7 @@ class WorkerList(Filtered):
         self.scope, self.address, self.now = scope, address, now
         self.brokers = [broker] if broker else list(brokers)
         self.broker, self.vhost = broker, vhost
+        self.at = next((one.past_at for one in self.brokers if one.past_at is not None), None)
         self.filter = filter_language.parse(address.filter_text, worker_filter.QUALIFIERS)
         self.by = address.kept.get("group") if address.kept.get("group") in worker_board.GROUPINGS else "host"
         self.view = address.kept.get("view", "") if address.kept.get("view") in VIEWS else ""
@@ -65,13 +67,24 @@ class WorkerList(Filtered):
 
     @cached_property
     def _all(self) -> tuple[list[Worker], list[Worker]]:
-        """The nodes that are listed, and those that left the lists."""
+        """The nodes that are listed, and those that left the lists; at a past moment those of which numbers are recorded, and the others."""
         listed: list[Worker] = []
         left: list[Worker] = []
         for broker in self.brokers:
+            if self.at is not None:
+                then = self._then(broker, self.at)
+                listed += [worker for worker in then if worker.state == Worker.ONLINE]
+                left += [worker for worker in then if worker.state != Worker.ONLINE]
+                continue
             for worker in worker_queries.workers_for_list(self.scope, broker, self.vhost):
                 (left if has_left(worker, self.now, worker_queries.gone_for()) else listed).append(worker)
         return listed, left
+
+    def _then(self, broker: Broker, at: datetime) -> list[Worker]:
+        """The nodes that had been seen by then; of very many the first by name."""
+        found = worker_queries.workers(self.scope, broker=broker.pk, vhost=self.vhost, page_size=queries.LARGEST_PAGE, at=at)
+        share_brokers(found.items, [broker])
+        return found.items
 
     @property
     def shows_left(self) -> bool:
@@ -90,6 +103,8 @@ class WorkerList(Filtered):
     @property
     def left_text(self) -> str:
         """ "3 nodes hidden: gone for over 1 d, or forgotten"."""
+        if self.at is not None:
+            return f"{formatting.count(self.left_count, 'node')} {'shown' if self.shows_left else 'hidden'} of which nothing is recorded at that moment"
         shown = "shown that left" if self.shows_left else "hidden"
         return f"{formatting.count(self.left_count, 'node')} {shown}: gone for over {formatting.duration(worker_queries.gone_for())}, or forgotten"
 
@@ -99,6 +114,8 @@ class WorkerList(Filtered):
 
     @cached_property
     def event_sources(self) -> list[EventSource]:
+        if self.at is not None:
+            return []  # whether events were received then is not recorded
         found = worker_queries.event_sources(self.scope, brokers=self.brokers)
         shown = {broker.pk for broker in self.brokers}
         return [source for source in found if source.broker_id in shown and self.vhost in (None, source.vhost)]
@@ -207,7 +224,7 @@ class WorkerList(Filtered):
 
     @property
     def limits(self) -> list[Step]:
-        return limits(self.event_sources, self.everyone)
+        return limits(self.event_sources, self.everyone) if self.at is None else []
 
     @property
     def steps(self) -> list[Step]:
@@ -216,7 +233,7 @@ class WorkerList(Filtered):
     @property
     def sources_hidden(self) -> bool:
         """True if whether events are received is not visible to the person."""
-        return self.scope.limits_queues and not self.event_sources
+        return self.at is None and self.scope.limits_queues and not self.event_sources
 
     @property
     def unavailable(self) -> list[tuple[Broker, str]]:

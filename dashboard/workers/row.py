@@ -129,6 +129,8 @@ def load_text(worker: Worker) -> str:
 
 
 def heartbeat_text(worker: Worker, now: datetime) -> str:
+    if worker.past_at is not None:
+        return "not recorded"
     return "no heartbeat yet" if worker.heartbeat_at is None else f"{formatting.age(worker.heartbeat_at, now)} ago"
 
 
@@ -152,7 +154,7 @@ def pulse_text(worker: Worker, now: datetime) -> str:
     if worker.state != Worker.ONLINE:
         return f"last heartbeat {formatting.moment_text(worker.heartbeat_at, now)}" if worker.heartbeat_at else ""
     if worker.heartbeat_at is None:
-        return "responds, no heartbeat yet"
+        return "responds, no heartbeat yet" if worker.past_at is None else ""
     silent_seconds = (now - worker.heartbeat_at).total_seconds()
     late = silent_seconds > HEARTBEATS_MISSED * (worker.heartbeat_seconds or DEFAULT_HEARTBEAT_SECONDS)
     if late and worker.pool == "solo" and worker.active:

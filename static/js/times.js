@@ -3,7 +3,7 @@
 // Without scripts the moment itself stands there.
 
 const clock = document.querySelector("[data-clock]");
-const ahead = Date.parse(clock.dateTime) - Date.now(); // the server's clock counts, not the browser's
+const ahead = clock && Date.parse(clock.dateTime) - Date.now(); // the server's clock counts, not the browser's; at a past moment there is none, and every age stays
 const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
 /** "4 min 12 s": the two largest units. */
@@ -35,7 +35,8 @@ function show() {
 }
 
 // Fragments come with moments, which must become ages before anybody sees them
-new MutationObserver(show).observe(document.getElementById("content"), { subtree: true, childList: true, characterData: true });
-
-show();
-setInterval(show, 1000);
+if (clock) {
+  new MutationObserver(show).observe(document.getElementById("content"), { subtree: true, childList: true, characterData: true });
+  show();
+  setInterval(show, 1000);
+}

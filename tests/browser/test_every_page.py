@@ -32,6 +32,7 @@ LISTS = (
     *WATCHED,
     "/audit/",
     "/history/changes/",
+    "/history/",
     *PEOPLE,
     *FINDINGS,
     *TARGETS,
@@ -57,6 +58,8 @@ def addresses(stack: Stack, page: Page) -> list[str]:
         found.append(f"/{kind}/{stack.id_of(page, kind, name)}/")
     found.append(f"/queues/{stack.id_of(page, 'queues', 'mail')}/messages/")
     found.append(f"/connections/{stack.any_id(page, 'connections')}/")
+    queue = f"/queues/{stack.id_of(page, 'queues', 'mail')}/"
+    found += [f"{path}?{stack.here}&at=now" for path in ("/", "/queues/", "/workers/", "/tasks/", queue)]
     found += [*of_control(stack, page), *of_a_failed_task(stack, page)]
     page.goto(f"{stack.url}/people/")
     found.append(str(page.get_by_role("link", name="admin", exact=True).get_attribute("href")))

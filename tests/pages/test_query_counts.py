@@ -53,6 +53,7 @@ PAGES = {
     "/findings/": 20,
     "/findings/?q=state:closed": 20,
     "/glossary/": 7,
+    "/history/": 25,
     "/findings/rules/": 8,
     "/findings/rules/growing/": 8,
     "/about/": 15,

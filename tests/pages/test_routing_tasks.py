@@ -74,7 +74,7 @@ def test_the_last_task_that_was_sent_is_the_proof_or_the_contradiction(person: C
     assert "The answer is that of the last task actually sent: u-2" in words
 
 
-def test_a_moment_of_the_past_has_its_own_last_task_and_the_settings_of_now(person: Client, broker: Broker, now: datetime) -> None:
+def test_a_moment_of_the_past_has_its_own_last_task_and_no_settings_where_none_are_recorded(person: Client, broker: Broker, now: datetime) -> None:
     Worker.objects.update(configuration={"task_default_queue": "orders.eu"}, configuration_at=now)
     for uuid, minutes in (("u-1", 60), ("u-2", 1)):
         sent = now - timedelta(minutes=minutes)
@@ -82,7 +82,7 @@ def test_a_moment_of_the_past_has_its_own_last_task_and_the_settings_of_now(pers
         Task.objects.create(**where, uuid=uuid, state="SUCCESS", first_seen_at=sent, changed_at=sent, sent_at=sent)
     known = loaded_vhost.known_task(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=30))
     assert known.sent is not None
-    assert (known.sent.uuid, known.troubles) == ("u-1", [loaded_vhost.SETTINGS_OF_NOW])
+    assert (known.sent.uuid, known.troubles) == ("u-1", [loaded_vhost.NO_SETTINGS_THEN])
     assert loaded_vhost.known_task(EVERYTHING, broker, "/", "shop.pay", now - timedelta(minutes=90)).sent is None
     assert loaded_vhost.known_task(EVERYTHING, broker, "elsewhere", "shop.pay").sent is None
     today = loaded_vhost.known_task(EVERYTHING, broker, "/", "shop.pay")

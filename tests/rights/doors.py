@@ -115,6 +115,7 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "changes_export": (sees(address={"kind": "csv"}),),
     "mark_add": (does("silence", given={"title": "deployed", "broker": "prod"}, answers=(302,)),),
     "mark_remove": (own(posts=True, of="nothing", answers=(404,)),),  # only one's own
+    "history": (sees(),),
     "find": (sees(given={"q": "e"}),),
     "glossary": (own(),),
     "about": (sees(),),

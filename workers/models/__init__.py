@@ -7,6 +7,7 @@ from workers.models.canvas import TaskCanvas
 from workers.models.custom_events import TaskEvents
 from workers.models.failures import FailedTask, FailureCursor, FailureEvent, FailureGroup, FailureHour, FailurePart
 from workers.models.nodes import EventSource, Worker
+from workers.models.reports import WorkerReport
 from workers.models.statistics import CountedBatch, TaskStatistic
 from workers.models.tasks import Task, TaskCount
 
@@ -25,4 +26,5 @@ __all__ = [
     "TaskEvents",
     "TaskStatistic",
     "Worker",
+    "WorkerReport",
 ]

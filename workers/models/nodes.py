@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import models
 from django.db.models import UniqueConstraint
 
@@ -49,6 +51,7 @@ class Worker(models.Model):
     """A Celery worker node (hostname `name@host`) in a virtual host of a broker."""
 
     ONLINE, GONE, UNKNOWN = "online", "gone", "unknown"
+    past_at: datetime | None = None  # the moment that the row shows, which is never saved then; None: now
 
     id = models.BigAutoField(primary_key=True)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)

@@ -21,6 +21,7 @@ from workers.queries.failures import (
 )
 from workers.queries.flows import FlowRows, NameCount, flow, flow_size
 from workers.queries.ordered_workers import workers_chosen, workers_named, workers_to_order
+from workers.queries.past_reports import applications_at
 from workers.queries.periodic import frequent_names, places_with_task, receiving_since, reported_schedules, runs_of
 from workers.queries.reports import reports
 from workers.queries.task_counts import kept_counts
@@ -94,6 +95,7 @@ __all__ = [
     "StatisticsQuestion",
     "TaskPage",
     "all_workers",
+    "applications_at",
     "celery_names",
     "counted_periods",
     "counted_since",

@@ -21,6 +21,7 @@ from brokers.scope import Scope
 from workers.celery_names import DEFAULT, CeleryNames
 from workers.models import EventSource, Worker
 from workers.presence import LATE_AFTER, left, source_as_of, worker_as_of
+from workers.queries.past_workers import workers_as_they_were
 from workers.queries.visible_workers import SeenTasks, as_visible, visible_sources, workers_in
 
 WORKER_SORTS = (
@@ -47,7 +48,8 @@ def workers(
     """Workers of every state, unknown values last; of those that left the lists (`workers.presence.has_left`) none unless `with_left`. `text` is a part of
     the host name. ValueError for a sort or page that can't be.
 
-    With `at`: those first seen by then; what is not kept of the past is unknown in them, their state too.
+    With `at`: those first seen by then, with the numbers recorded of them; a worker of which any is was online, of others the state is unknown. What is not
+    kept of the past is None.
     """
     check_page(page, page_size)
     field, descending = sort_key(sort, WORKER_SORTS)
@@ -63,7 +65,7 @@ def workers(
         rows = _in_state(rows, state, now) if at is None else rows.none() if state != Worker.UNKNOWN else rows
     found = one_page(_ordered(rows.defer("configuration", "registered", "periodic"), field if at is None else "hostname", descending), page, page_size)
     found.items = as_visible(scope, found.items)
-    found.items = _as_of(found.items, now) if at is None else [_as_then(worker) for worker in found.items]
+    found.items = _as_of(found.items, now) if at is None else workers_as_they_were(found.items, at)
     return found
 
 
@@ -108,8 +110,12 @@ def worker(scope: Scope, broker: BrokerRef, vhost: str, hostname: str) -> Worker
     return _one(scope, Worker.objects.select_related("broker").filter(workers_in(scope, broker, vhost), hostname=hostname))
 
 
-def worker_by_id(scope: Scope, worker_id: int) -> Worker | None:
-    return _one(scope, Worker.objects.select_related("broker").filter(workers_in(scope), pk=worker_id))
+def worker_by_id(scope: Scope, worker_id: int, at: datetime | None = None) -> Worker | None:
+    """With `at` as `workers` has it; None if it was not seen yet."""
+    rows = Worker.objects.select_related("broker").filter(workers_in(scope), pk=worker_id)
+    if at is not None:
+        return next(iter(workers_as_they_were(as_visible(scope, rows.filter(first_seen_at__lte=at)), at)), None)
+    return _one(scope, rows)
 
 
 def _one(scope: Scope, rows: QuerySet[Worker]) -> Worker | None:
@@ -274,18 +280,3 @@ def _ordered(rows: QuerySet[Worker], field: str, descending: bool) -> QuerySet[W
     expression = Lower(field) if field in _TEXTS else F(field)
     first = expression.desc(nulls_last=True) if descending else expression.asc(nulls_last=True)
     return rows.order_by(first, "hostname", "vhost", "id")
-
-
-_NOT_KEPT = (
-    "since", "concurrency", "processes", "active", "reserved", "scheduled", "active_tasks", "active_tasks_at", "prefetch", "processed",
-    "queues", "registered", "configuration", "configuration_at", "periodic", "load", "pid", "uptime_seconds", "clock_skew_seconds", "heartbeat_at",
-    "succeeded_per_second", "failed_per_second",
-)  # fmt: skip
-
-
-def _as_then(worker: Worker) -> Worker:
-    """The row without what only holds now: never today's numbers under yesterday's date."""
-    worker.state, worker.reason, worker.silence = Worker.UNKNOWN, "the state of workers in the past is not kept", ""
-    for field in _NOT_KEPT:
-        setattr(worker, field, None)
-    return worker

@@ -5,6 +5,7 @@ from workers.store.custom_events import trim_custom_events
 from workers.store.failure_changes import comment_on_failures, reopen_failures, resolve_failures, trim_failures
 from workers.store.failures import count_failures
 from workers.store.listing import forget_worker, pin_worker
+from workers.store.reports import trim_reports
 from workers.store.silence import mark_workers_unknown
 from workers.store.task_counts import repair_counts
 from workers.store.task_days import make_task_days
@@ -58,6 +59,7 @@ __all__ = [
     "trim_canvas",
     "trim_custom_events",
     "trim_failures",
+    "trim_reports",
     "trim_statistics",
     "trim_tasks",
 ]  # fmt: skip

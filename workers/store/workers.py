@@ -26,6 +26,7 @@ from workers.receiving.task_state import TaskRecord
 from workers.receiving.worker_state import FIELDS, WorkerState, note_known
 from workers.store.custom_events import save_custom_events
 from workers.store.isolation import save_each
+from workers.store.reports import note_reports
 from workers.store.task_statistics import save_counted
 from workers.store.tasks import mark_tasks_unknown, save_tasks
 from workers.store.worker_changes import worker_changes
@@ -243,7 +244,9 @@ def _save_workers(broker_id: int, vhost: str, workers: Sequence[WorkerState], no
     update_rows(Worker, (*FIELDS, "changed_at"), [(key, _values(worker, now)) for worker in workers if (key := worker.id or known.get(worker.hostname))])
     new = [worker for worker in workers if worker.id is None and worker.hostname not in known]
     insert_rows(Worker, (*FIELDS, "changed_at", "broker_id", "vhost"), [[*_values(worker, now), broker_id, vhost] for worker in new])
-    return known | _known(broker_id, vhost, [worker.hostname for worker in new])
+    keys = known | _known(broker_id, vhost, [worker.hostname for worker in new])
+    note_reports([(key, worker) for worker in workers if (key := worker.id or keys.get(worker.hostname))], now)
+    return keys
 
 
 def _known(broker_id: int, vhost: str, hostnames: list[str]) -> dict[str, int]:

@@ -53,6 +53,7 @@ from workers.store import (
     trim_canvas,
     trim_custom_events,
     trim_failures,
+    trim_reports,
     trim_statistics,
     trim_tasks,
 )  # fmt: skip
@@ -85,6 +86,7 @@ def jobs() -> list[Job]:
         Job("mark workers unknown while no receiver runs", timedelta(seconds=5), mark_workers_unknown),
         Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
         Job("trim canvas", timedelta(minutes=10), lambda now: trim_canvas(now, settings.RETENTION_TASK_DAYS)),
+        Job("trim reports of workers", timedelta(minutes=10), lambda now: trim_reports(now, settings.RETENTION_RAW_HOURS)),
         Job("trim custom events", timedelta(minutes=5), lambda now: trim_custom_events(now, settings.RETENTION_TASK_DAYS)),
         Job("trim tasks", timedelta(seconds=15), lambda now: trim_tasks(now, settings.RETENTION_TASK_DAYS, settings.RETENTION_TASKS)),
         Job("count failures", timedelta(seconds=10), count_failures),

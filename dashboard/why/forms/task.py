@@ -41,6 +41,7 @@ class TaskForm(QuestionForm):
     form_template, answer_template = "why/_task_form.html", "why/_task.html"
     FIELDS = ("task", "queue", "task_exchange", "task_routing_key", "options", "args", "kwargs", "conf", "what_if")
     FIRST = "task"
+    HAS_MOMENT = True
     BESIDE = {f"options.{option}": field for option, field in _OWN_FIELDS.items()}
     task: TaskStory
     story: Story | None = None

@@ -1,0 +1,1 @@
+"""History: how far back it goes, and links to its moments."""

@@ -1,0 +1,65 @@
+"""A past moment on the real thing: the page agrees with what the broker itself had then, its link shows the same to somebody else, and Esc leads back."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenContext, Stack
+from tests.waiting import wait_until
+
+RECOVERY_MS = 60_000
+
+
+def depth(stack: Stack) -> Any:
+    """Of the queue mail, as the broker itself reports it."""
+    return stack.node.api("GET", f"queues/{stack.vhost}/mail").get("messages")
+
+
+def shown(page: Page) -> Any:
+    return page.locator("tr", has=page.get_by_role("link", name="mail", exact=True)).locator(".depth-cell")
+
+
+def test_a_moment_agrees_with_the_broker_is_shared_by_its_link_and_esc_leads_back(stack: Stack, open_context: OpenContext) -> None:
+    stack.tidy()
+    page = open_context().new_page()
+    page.goto(f"{stack.url}/queues/?{stack.here}")
+    stack.publish("mail", 7)
+    wait_until(lambda: depth(stack) == 7, 60)
+    expect(shown(page)).to_have_text("7", timeout=RECOVERY_MS)
+    then = datetime.now(UTC)
+    stack.publish("mail", 5)
+    wait_until(lambda: depth(stack) == 12, 60)
+    expect(shown(page)).to_have_text("12", timeout=RECOVERY_MS)
+
+    page.goto(f"{stack.url}/queues/?{stack.here}&q=mail&at={quote(then.isoformat())}")
+    expect(page.get_by_text("You see the past")).to_be_visible()
+    expect(shown(page)).to_have_text("7")
+    expect(page.locator(".badge")).to_contain_text("Past")
+    link = page.url
+    page.get_by_role("link", name="mail", exact=True).click()  # a link keeps the moment
+    expect(page.get_by_role("heading", name="mail")).to_be_visible()
+    expect(page.get_by_text("You see the past")).to_be_visible()
+
+    other = open_context().new_page()
+    other.goto(link)
+    expect(shown(other)).to_have_text("7")
+    other.keyboard.press("Escape")
+    expect(other.get_by_text("You see the past")).to_have_count(0)
+    expect(shown(other)).to_have_text("12")
+    expect(other.locator("#live-badge")).to_have_attribute("data-state", "live", timeout=RECOVERY_MS)
+    stack.tidy()
+
+
+def test_the_slider_goes_where_it_is_pointed_at_and_the_clock_is_a_link_to_the_moment(stack: Stack, open_context: OpenContext) -> None:
+    page = open_context().new_page()
+    page.goto(f"{stack.url}/queues/?{stack.here}")
+    page.get_by_title("Link to this moment").click()
+    expect(page.get_by_text("You see the past")).to_be_visible()
+    here = page.url
+    assert "at=" in here and "at=now" not in here
+    page.get_by_role("link", name="5 s earlier").click()
+    page.wait_for_url(lambda url: url != here and "at=" in url)
