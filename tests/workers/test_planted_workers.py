@@ -34,8 +34,7 @@ def test_workers_in_trouble_are_found_with_the_right_evidence_and_their_cure_cle
     workers.send("rest", 600, count=5)
     watching.wait_for("killed@here", lambda worker: (worker.active, worker.reserved, len(worker.active_tasks or [])) == (2, 2, 2))
     workers.send("fail", count=25, queue="other")
-    failing = seen(looking, "task_failures tests.workers.celery_app.fail")
-    assert values(failing)["Failed"] == "25 of 25 (100 %)"
+    failing = wait_until(lambda: counted(seen(looking, "task_failures tests.workers.celery_app.fail"), "25 of 25 (100 %)"), seconds=60)
     assert (values(failing)["Exception"], values(failing)["stopped@here"]) == ("ValueError('as requested')", "25 of 25 failed")
 
     watching.wait_for("stopped@here", lambda worker: worker.processed == 25 and not worker.active and not worker.reserved)  # by its heartbeat, which is later
@@ -163,6 +162,11 @@ def ours(found: Findings) -> Findings:
 
 def seen(looking: Looking, name: str) -> Finding:
     return wait_until(lambda: looking.look().get(name), seconds=60)
+
+
+def counted(finding: Finding, failed: str) -> Finding | None:
+    """The finding, once all that failed has been received; it opens before."""
+    return finding if values(finding)["Failed"] == failed else None
 
 
 def cured(looking: Looking, is_enough: Callable[[Findings], bool]) -> None:

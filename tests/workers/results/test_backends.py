@@ -125,6 +125,8 @@ class RedisServer:
         return b"$%d\r\n%s\r\n" % (len(value), value)
 
     def close(self) -> None:
+        with contextlib.suppress(OSError):  # closed before
+            self._socket.shutdown(socket.SHUT_RDWR)  # closing alone would leave the port open for as long as the thread waits for a connection
         self._socket.close()
 
     def results(self, login: str = "", seconds: float = 60, prefix: str = "") -> RedisResults:
