@@ -16,6 +16,7 @@ from twisted.internet.tcp import Connection
 from brokers import interpreter
 from dashboard.limits.limited_request import LimitedFactory
 from dashboard.live.frames import SharedText
+from dashboard.live.limited_socket import LimitedSocket
 
 LARGEST_MESSAGE = 256 * 1024
 """Beyond it a socket is closed while the message is still being read; up to it `dashboard.live.sockets` states its own, smaller limit to the page."""
@@ -44,6 +45,7 @@ class LiveServer(Server):
     def ws_factory(self, factory: Any) -> None:
         """Daphne sets it in `run`."""
         factory.setProtocolOptions(closeHandshakeTimeout=CLOSE_SECONDS)
+        factory.protocol = LimitedSocket
         self._ws_factory = factory
 
     def run(self) -> None:

@@ -1,4 +1,4 @@
-"""Strangers who open hundreds of sockets at once: each is refused, the memory stays as it is, and pages stay live meanwhile."""
+"""Strangers who open hundreds of sockets at once are refused, memory stays as it is, and pages stay live. A socket that never stops sending is closed."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import websockets
 from playwright.sync_api import Page
 
+from dashboard.live.limited_socket import TOO_FAST
 from dashboard.live.sockets import LOGGED_OUT
 from tests.browser.conftest import Stack
 from tests.browser.test_journeys import live
@@ -58,3 +59,27 @@ def test_five_hundred_sockets_of_strangers_are_refused_while_a_page_stays_live(s
     stack.publish("mail")
     live(page)
     page.locator(f"#queue-{stack.id_of(page, 'queues', 'mail')} [data-text=depth]", has_text="1").wait_for()
+
+
+async def _flooded(address: str, headers: dict[str, str]) -> tuple[str, int]:
+    """Sends frames until the socket is closed; the last answer, and the code."""
+    async with websockets.connect(address, additional_headers=headers, open_timeout=None, ping_interval=None, proxy=None) as link:
+        answer = asyncio.ensure_future(link.recv())
+        try:
+            while True:
+                await link.send("{}")
+                await asyncio.sleep(0)
+        except websockets.ConnectionClosed as closed:
+            return str(await answer), closed.rcvd.code if closed.rcvd else 0
+
+
+def test_a_flood_of_frames_is_closed_with_the_reason_and_no_traceback(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/login/")
+    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in page.context.cookies())
+    log = stack.hareline.directory / "web.log"
+    before = log.stat().st_size
+    with ThreadPoolExecutor(1) as thread:
+        address, headers = stack.url.replace("http", "ws") + "/ws/live/", {"Origin": stack.url, "Cookie": cookies}
+        answer, code = thread.submit(lambda: asyncio.run(_flooded(address, headers))).result()
+    assert code == TOO_FAST and "frames a second" in answer
+    assert b"Traceback" not in log.read_bytes()[before:]

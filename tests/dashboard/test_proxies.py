@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard import environment, proxies
-from dashboard.live.sockets import is_own_origin
+from dashboard.live.origins import is_own_origin
 
 ROOT = Path(__file__).parent.parent.parent
 ONE = proxies.parse("10.0.0.1")

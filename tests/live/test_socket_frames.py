@@ -10,7 +10,7 @@ import pytest_asyncio
 from autobahn.exception import Disconnected
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from dashboard.live import pace, sockets
+from dashboard.live import sockets
 from tests.live.watching import Page, World, broker, in_database
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -139,12 +139,3 @@ async def test_a_frame_that_is_too_long_or_no_text_ends_the_socket_with_the_reas
     assert (await page.next())["error"]["code"] == "too_long"
     end = await page.socket.receive_output(timeout=60)
     assert (end["type"], end["code"], bool(end["reason"])) == ("websocket.close", sockets.TOO_LONG, True)
-
-
-async def test_a_flood_of_frames_ends_the_socket_once_and_with_the_reason(page: Page) -> None:
-    for _ in range(int(pace.FRAMES_AT_ONCE + 20 * pace.FRAMES_PER_SECOND)):
-        await page.socket.send_to(text_data="{}")
-    assert (await page.next())["error"]["code"] == "too_fast"
-    end = await page.socket.receive_output(timeout=60)
-    assert (end["code"], end["reason"]) == (sockets.TOO_FAST, "at most 200 frames a second")
-    assert await page.socket.receive_nothing(timeout=0.1)
