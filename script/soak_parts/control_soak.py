@@ -109,6 +109,9 @@ def beside_flower(node: RabbitNode, directory: Path, python: str) -> int:
     directory.mkdir()
     with virtual_host(node, "control-flower") as vhost:
         found = all_scenarios(node, vhost, directory, python)
+    same = [name for name, differs in found.items() if not differs]
+    print(f"control: beside Flower, the same state after {len(same)} of {len(found)} scenarios: {', '.join(same)}", flush=True)
     for name, differs in found.items():
-        print(f"control: beside Flower, {name}: {differs or 'the same state'}", flush=True)
+        if differs:
+            print(f"control: beside Flower, {name}: {differs}", flush=True)
     return sum(map(bool, found.values()))
