@@ -5,14 +5,16 @@ import os
 import sys
 
 PROCESSES = ("pollbrokers", "receiveevents", "maintain")
+WITHOUT_SETTINGS = ("explain", "compare")
+"""They need neither settings nor a database for what comes in files, and start ten times as fast without."""
 
 
 def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
-    if sys.argv[1:2] == ["explain"]:  # needs neither settings nor a database, and starts ten times as fast without
-        from dashboard.management.commands.explain import Command
+    if sys.argv[1:2] and sys.argv[1] in WITHOUT_SETTINGS:
+        from importlib import import_module
 
-        Command().run_from_argv(sys.argv)
+        import_module(f"dashboard.management.commands.{sys.argv[1]}").Command().run_from_argv(sys.argv)
     import django
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

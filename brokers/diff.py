@@ -137,15 +137,22 @@ def _identity(binding: BindingDefinition) -> tuple[Any, ...]:
 
 def _binding_item(binding: BindingDefinition, what: str) -> _Item:
     """With a sentence: "Binding added: shop.orders → receipts (key order.paid.*)", or "(all of kind=pdf, paid=true)" for headers."""
+    definition = _definition(binding)
+    before, after = (None, definition) if what == "added" else (definition, None)
+    return _Item(f"{binding.source} → {binding.destination}", f"Binding {what}: {binding_label(binding)}", before, after)
+
+
+def binding_label(binding: BindingDefinition) -> str:
+    """
+    >>> binding_label(BindingDefinition("orders", "receipts", "queue", "order.*")), binding_label(BindingDefinition("a", "b", "exchange", "", {"pdf": True}))
+    ('orders → receipts (key order.*)', 'a → exchange b (pdf=true)')
+    """
     headers = {name: value for name, value in binding.arguments.items() if name != "x-match"}
     match = f"{str(binding.arguments['x-match']).removesuffix('-with-x')} of " if "x-match" in binding.arguments else ""
     arguments = ", ".join(f"{name}={str(value).lower() if isinstance(value, bool) else value}" for name, value in sorted(headers.items()))
     label = ", ".join(part for part in (f"key {binding.routing_key}" if binding.routing_key else "", match + arguments if arguments else "") if part)
     to = "exchange " if binding.destination_type == "exchange" else ""
-    sentence = f"Binding {what}: {binding.source} → {to}{binding.destination}{f' ({label})' if label else ''}"
-    definition = _definition(binding)
-    before, after = (None, definition) if what == "added" else (definition, None)
-    return _Item(f"{binding.source} → {binding.destination}", sentence, before, after)
+    return f"{binding.source} → {to}{binding.destination}{f' ({label})' if label else ''}"
 
 
 def _policy_changes(earlier: Topology, later: Topology, operator: bool) -> list[ChangeText]:

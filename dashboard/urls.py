@@ -12,6 +12,7 @@ from dashboard.api.routes import api
 from dashboard.audit import views as audit
 from dashboard.capacity import views as capacity
 from dashboard.changes import views as changes
+from dashboard.comparison import views as comparison
 from dashboard.connections import detail_views as connection
 from dashboard.connections import views as connections
 from dashboard.control import views as control
@@ -91,6 +92,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("routing/", routing.page, name="routing"),
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),
+    path("history/compare/", comparison.page, name="compare"),
+    path("history/compare/download/", comparison.download, name="compare_download"),
+    path("history/balance/", comparison.balance, name="balance"),
+    path("history/definitions/", comparison.definitions, name="definitions"),
     path("findings/", findings.page, name="findings"),
     path("findings/<int:pk>/", findings.detail, name="finding"),
     path("findings/<int:pk>/<slug:action>/", finding_acts.act, name="finding_act"),

@@ -146,6 +146,15 @@ def of_topology(topology: Topology, rights: tuple[Right, ...] | None = None, rig
     )
 
 
+def vhosts_of(definitions: Any) -> list[str]:
+    """The names of all virtual hosts in the definitions, sorted; none in the export of one virtual host, where nothing needs to name it."""
+    if not isinstance(definitions, Mapping):
+        return []
+    listed = definitions.get("vhosts")
+    names = {item["name"] for item in (listed if isinstance(listed, list) else ()) if isinstance(item, Mapping) and isinstance(item.get("name"), str)}
+    return sorted(names | _named_vhosts(definitions, "exchanges", "queues", "bindings", "policies", "parameters"))
+
+
 def _vhost(definitions: Mapping[str, Any], requested: str | None, path: str) -> str | None:
     """The requested virtual host, or the only one that objects name; None if they name none."""
     found = _named_vhosts(definitions, "exchanges", "queues", "bindings") or _named_vhosts(definitions, "policies", "parameters")
@@ -178,7 +187,8 @@ def _exchange(item: Mapping[str, Any], where: str) -> ExchangeDefinition:
     alternate = arguments.get("alternate-exchange")
     if alternate is not None and not isinstance(alternate, str):
         raise InvalidQuestion(f"{where}.arguments.alternate-exchange", f"must be text, not {kind_of(alternate)}")
-    return ExchangeDefinition(name, short_text(item, "type", dot), internal=truth(item, "internal", dot), arguments=dict(arguments))
+    durable, auto_delete, internal = item.get("durable") is not False, truth(item, "auto_delete", dot), truth(item, "internal", dot)
+    return ExchangeDefinition(name, short_text(item, "type", dot), durable, auto_delete, internal, dict(arguments))
 
 
 def _queue(item: Mapping[str, Any], where: str, default: DefaultType, version: tuple[int, ...]) -> tuple[QueueDefinition, str]:

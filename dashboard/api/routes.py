@@ -11,6 +11,7 @@ from dashboard.audit import api as audit
 from dashboard.capacity import api as capacity
 from dashboard.changes import api as changes
 from dashboard.changes import marks_api
+from dashboard.comparison import api as comparison
 from dashboard.connections import api as connections
 from dashboard.control import api as control
 from dashboard.exchanges import api as exchanges
@@ -44,6 +45,6 @@ api = NinjaAPI(
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
     findings, send, revoke, again, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api, statistics,
-    marks_api, changes)  # fmt: skip
+    marks_api, changes, comparison)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

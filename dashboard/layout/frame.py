@@ -47,7 +47,7 @@ PAGES = (
     ),
     ("Routing", "routing", "route", ("routing",)),
     ("Send", "send", "send", ("send", "send_now")),
-    ("History", "history", "history", ("history", "changes", "change", "mark_add")),
+    ("History", "history", "history", ("history", "changes", "change", "mark_add", "compare", "balance")),
     (
         "Findings",
         "findings",
@@ -57,7 +57,7 @@ PAGES = (
 )
 SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
     "Tasks": (("List", "tasks"), ("Statistics", "statistics"), ("Failures", "failures"), ("Periodic", "periodic")),
-    "History": (("Moments", "history"), ("Changes", "changes")),
+    "History": (("Moments", "history"), ("Changes", "changes"), ("Compare", "compare"), ("Balance", "balance")),
     "Workers": (("Nodes", "workers"), ("Queues and nodes", "worker_matrix"), ("Capacity", "capacity")),
 }
 """Pages about one subject: links above each of them, by the name of the page in the navigation. A page of one section has none."""

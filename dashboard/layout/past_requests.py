@@ -31,7 +31,9 @@ WITH_HISTORY = frozenset(
     }
 )  # fmt: skip
 """The names of the addresses whose pages can show a past moment, and of those that are the same at any."""
-OF_THEIR_OWN = frozenset({"statistics_name", "compare", "compare_download", "changes", "change", "balance", "healthz", "readyz", "metrics", "feed"})
+OF_THEIR_OWN = frozenset(
+    {"statistics_name", "compare", "compare_download", "definitions", "changes", "change", "balance", "healthz", "readyz", "metrics", "feed"}
+)
 """Where `at` means something else, such as the moment before and after which two averages are compared, or nothing."""
 ANSWERS_ITSELF = frozenset({"routing"})
 """Whose form has the moment as a field, and says what is wrong with it."""

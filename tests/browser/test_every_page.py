@@ -33,6 +33,8 @@ LISTS = (
     "/audit/",
     "/history/changes/",
     "/history/",
+    "/history/balance/",
+    "/history/compare/?at=now",
     *PEOPLE,
     *FINDINGS,
     *TARGETS,

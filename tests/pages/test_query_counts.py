@@ -36,6 +36,8 @@ PAGES = {
     "/workers/matrix/": 21,
     "/workers/capacity/": 29,
     "/workers/group/?broker=prod&vhost=/&name=a@web-*": 17,
+    "/history/balance/?broker=prod": 16,
+    "/history/compare/?broker=prod&at=now": 24,
     "/tasks/periodic/": 14,
     "/tasks/": 20,
     "/tasks/views/": 8,

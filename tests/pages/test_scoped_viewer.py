@@ -95,6 +95,10 @@ def addresses() -> list[str]:
     found += [f"/queues/?q=vhost:{ELSEWHERE}"]
     found += [f"/routing/?{IN_SHOP}", f"/routing/?{HIDDEN_HOST}", *(f"/routing/?{IN_SHOP}&{question}" for question in QUESTIONS)]
     found += [f"/find/?q={text}" for text in ("SECRET", "queue", "orders")]
+    here, apart = f"{IN_SHOP}&at=now", f"{IN_SHOP}&at=now&with_vhost={quote(ELSEWHERE, safe='')}"
+    found += [f"/history/compare/?{here}", f"/history/compare/?{apart}", f"/history/compare/download/?{apart}"]
+    found += [f"{path}?{where}" for path in ("/history/definitions/", "/api/v1/definitions") for where in (here, "broker=prod")]
+    found += [f"/api/v1/compare?{where}" for where in (here, apart, "broker=prod&at=now")]
     return found + [f"/api/v1/{call}" for call in CALLS]
 
 

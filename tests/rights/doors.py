@@ -43,6 +43,7 @@ def does(needs: Action, **known: Any) -> Door:
 
 
 _PLACE = {"broker": "prod", "vhost": "{vhost}"}
+_RECORDED = {**_PLACE, "at": "now"}
 _SENT = {**_PLACE, "task": "shop.pay", "args": "[]", "kwargs": "{}", "queue": "{queue}", "usual": "", "uuid": "7ad44b28-83b7-4a44-9d0b-0c4eb93ed1a1"}
 _TARGET = {
     "name": "ops", "url": "http://127.0.0.1:9/hook", "key": "a key of a webhook", "levels": ["critical"], "days": ["0"], "begins": "00:00",
@@ -117,6 +118,10 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "mark_remove": (own(posts=True, of="nothing", answers=(404,)),),  # only one's own
     "history": (sees(),),
     "find": (sees(given={"q": "e"}),),
+    "balance": (sees(),),
+    "compare": (sees(),),
+    "compare_download": (sees("vhost", given=_RECORDED),),
+    "definitions": (sees("vhost", given=_RECORDED),),
     "glossary": (own(),),
     "about": (sees(),),
     "audit": (does("audit", posts=False, notes=False),),
@@ -167,7 +172,9 @@ CALLS: dict[str, Door] = {
     "GET /api/v1/capacity": sees(),
     "GET /api/v1/changes": sees(),
     "GET /api/v1/channels": sees(),
+    "GET /api/v1/compare": sees("vhost", given=_RECORDED),
     "GET /api/v1/connections": sees(),
+    "GET /api/v1/definitions": sees("vhost", given=_RECORDED),
     "GET /api/v1/exchange": sees("exchange", given=_EXCHANGE),
     "GET /api/v1/exchanges": sees(),
     "GET /api/v1/failures": sees(),
@@ -207,6 +214,7 @@ COMMANDS: dict[str, str] = {
     "audit": "reads the audit log",
     "backup": "reads the whole database",
     "cleanbroker": "removes Hareline's own queues from a broker",
+    "compare": "reads what is recorded, and files",
     "explain": "reads what a person describes",
     "maintain": "removes what is old",
     "movedatabase": "reads the whole database",
