@@ -56,9 +56,10 @@ class OpenNow:
         rounds: Iterable[FindingRound],
         at: datetime,
         silenced: Mapping[int, datetime] | None = None,
+        is_past: bool = False,
     ) -> None:
-        """`silenced`: until when, by primary key, where that is not decided by these findings alone."""
-        self.at, self.silences = at, silences
+        """`silenced`: until when, by primary key, where that is not decided by these findings alone. `is_past`: `at` is a past moment."""
+        self.at, self.silences, self._is_past = at, silences, is_past
         self.findings = worst_first(findings)
         self.rounds = {one.broker_id: one for one in rounds}
         self.silenced = queries.silenced(self.findings, silences) if silenced is None else silenced
@@ -108,7 +109,9 @@ class OpenNow:
     def broker_level(self, broker_id: int, otherwise: Level) -> Level:
         """A broker's level: of the worst finding about anything of it, unless its state is unknown or the rules stand still."""
         if otherwise.word == "unknown" or otherwise.label or self.stands_still(broker_id):
-            return otherwise
+            return (
+                Level("unknown", "was not looked at by the rules, and its alarms are not recorded") if self._is_past and otherwise.word == "ok" else otherwise
+            )
         here = [one for one in self.causes if one.broker_id == broker_id]
         return Level(_word(here[0].level), f"has {formatting.count(len(here), 'finding')}") if here else Level("ok", "responds")
 
@@ -171,7 +174,7 @@ def _read(scope: Scope, brokers: tuple[int, ...]) -> OpenNow:
 def _read_at(scope: Scope, brokers: tuple[int, ...], at: datetime) -> OpenNow:
     findings = [one for one in queries.findings_open_at(scope, at) if one.broker_id is None or one.broker_id in brokers]
     silences, silenced = queries.silenced_at(scope, findings, at)
-    return OpenNow(findings, silences, queries.rounds_at(scope, at), at, silenced)
+    return OpenNow(findings, silences, queries.rounds_at(scope, at), at, silenced, is_past=True)
 
 
 def _word(level: str) -> Word:

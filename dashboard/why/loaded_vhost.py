@@ -118,7 +118,7 @@ def known_task(scope: Scope, broker: Broker, vhost: str, task: str, at: datetime
     if at is not None:
         then = worker_queries.applications_at(scope, broker.pk, vhost, at)
         return msgspec.structs.replace(ReportingWorkers(then).known(task), sent=sent, troubles=[] if then else [NO_SETTINGS_THEN])
-    known = msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent)
+    known = msgspec.structs.replace(reporting_workers(scope, broker, vhost).known(task), sent=sent, troubles=[])
     return with_application(known, task) if whole else known
 
 

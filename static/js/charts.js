@@ -43,7 +43,7 @@ class LiveChart {
   }
 
   now() {
-    return this.ahead + performance.now() / 1000;
+    return document.body.matches(".past") ? this.rendered : this.ahead + performance.now() / 1000;
   }
 
   // From the first record of the page's charts, if it is later than the range's start, so that a young chart is no sheet of hatching.

@@ -75,6 +75,7 @@ def test_the_overview_has_the_figures_of_then(person: Client, two: TwoMoments) -
     then = text_of(person.get(two.address("/")))
     assert "Ready" in then and " 8 " in then and "901" not in then
     assert "901" in text_of(person.get("/"))
+    assert "Broker: unknown" in then  # the rules never looked, and alarms are not recorded
 
 
 def test_worker_nodes_have_the_numbers_of_then(person: Client, two: TwoMoments) -> None:
