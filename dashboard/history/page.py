@@ -81,6 +81,10 @@ class HistoryPage:
         chosen = {"broker": broker.name} if broker else {}
         return f"{reverse('overview')}?{urlencode({**chosen, 'at': at_text(at)})}"
 
+    def _recorded_address(self, at: datetime) -> str:
+        """ "" before the first record."""
+        return self._address(at) if self.first and at >= self.first else ""
+
     @property
     def ago(self) -> list[tuple[str, str]]:
         """(how long ago, the overview then) of what is recorded."""
@@ -96,7 +100,7 @@ class HistoryPage:
 
     @cached_property
     def slider(self) -> Slider:
-        return stretch_of_time(self.start, self.end, self.changes, self.findings, self._address)
+        return stretch_of_time(self.start, self.end, self.changes, self.findings, self._recorded_address)
 
     @cached_property
     def _missing(self) -> list[tuple[str, datetime]]:
@@ -115,7 +119,7 @@ class HistoryPage:
             end = min(start + HOUR, self.end)
             changes, findings = (sum(start <= at < end for at in each) for each in (self.changes, self.findings))
             words = f"{start:%H:%M}" if start.date() == self.now.date() else f"{start.day} {start:%b %H:%M}"
-            found.append(Hour(start, words, self._address(start), changes, findings, self._missing_text(start, end)))
+            found.append(Hour(start, words, self._recorded_address(start), changes, findings, self._missing_text(start, end)))
             start = end
         return found[::-1]
 

@@ -25,7 +25,7 @@ class Bar(msgspec.Struct, frozen=True):
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """A part of the slider as a link: to its first change, or to its beginning."""
+    """A part of the slider as a link: to its first change, or to its beginning; `address` is "" where nothing is recorded yet."""
 
     x: float
     words: str

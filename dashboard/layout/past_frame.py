@@ -77,7 +77,12 @@ class PastFrame:
 
     @property
     def earlier_address(self) -> str:
-        return address_at(self._request, self.at - STEP)
+        """ "" where that would be before the first record."""
+        return self._address(self.at - STEP)
+
+    def _address(self, at: datetime) -> str:
+        first: datetime | None = getattr(self._request, "first_moment", None)
+        return address_at(self._request, at) if first is None or at >= first else ""
 
     @property
     def later_address(self) -> str:
@@ -105,4 +110,4 @@ class PastFrame:
         start, end = window(self.at, self.now)
         changes = queries.change_times(self._shell.scope, start, end, self._broker, self._shell.vhost)
         found = own.finding_times(self._shell.scope, start, end, self._broker)
-        return slider(self.at, self.now, changes, found, lambda at: address_at(self._request, at))
+        return slider(self.at, self.now, changes, found, self._address)

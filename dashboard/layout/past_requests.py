@@ -64,15 +64,16 @@ class AtAMoment:
         if request.method not in ("GET", "HEAD") and name not in ANSWERS_ITSELF:
             return None if name in ALWAYS else render(request, "history/refused.html", status=409)
         scope, now = scope_of(request.user), timezone.now()
+        first = queries.first_recorded(scope)
         try:
-            at = (queries.last_recorded(scope) or now) if text == NOW else past_moment(text, now, queries.first_recorded(scope))
+            at = (queries.last_recorded(scope) or now) if text == NOW else past_moment(text, now, first)
         except NoSuchMoment as error:
             if name in ANSWERS_ITSELF:
                 return None
             return render(request, "history/no_such_moment.html", {"problem": str(error), "text": text[:100]}, status=400)
         if text != at_text(at) and name not in ANSWERS_ITSELF:
             return HttpResponseRedirect(address_at(request, at))
-        request.moment = at  # type: ignore[attr-defined]
+        request.moment, request.first_moment = at, first  # type: ignore[attr-defined]
         return None if name in WITH_HISTORY else render(request, "history/no_history.html")
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:

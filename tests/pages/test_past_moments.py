@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from html import unescape
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urljoin
 
 import pytest
 from django.test import Client
@@ -52,6 +52,21 @@ def test_every_page_shows_its_banner_links_to_the_same_moment_and_nothing_that_a
                 assert 'name="at"' in form or 'method="dialog"' in form, form
             elif not re.search(r'action="/(theme|logout)/"', form):
                 assert re.findall(r"<button(?! disabled)", form) == [], form
+
+
+def test_no_link_leads_to_an_error_or_out_of_the_past(person: Client, two: TwoMoments) -> None:
+    links, seen = [at_moment(two, path) for path in pages(two)], set[str]()
+    while links:
+        address = links.pop()
+        kind = re.sub(r"\d+", "…", address.partition("?")[0])
+        if kind in seen or address.startswith(("/history/changes/", "/history/compare/", "/history/balance/", "/tasks/statistics/name/", "/logout/")):
+            continue  # a page of each kind; some have moments of their own
+        seen.add(kind)
+        answer = person.get(address)
+        html = answer.content.decode()
+        assert answer.status_code == 200 and BANNER in html and "js/live.js" not in html, address
+        links += [urljoin(address, unescape(link)) for link in re.findall(r'<a\b(?![^>]*data-now)[^>]*\shref="([/?][^"]*at=[^"]*)"', html)]
+    assert len(seen) > 20
 
 
 def test_the_lists_are_as_they_were(person: Client, two: TwoMoments) -> None:

@@ -10,6 +10,7 @@ from django.test import Client
 
 from brokers.models import Connection, Exchange, Queue
 from brokers.queries import kept
+from dashboard.layout.moments import at_text
 from tests.people import person as a_person
 from tests.secret_shop import ELSEWHERE, SHOP, Shop, leaked
 
@@ -110,6 +111,23 @@ def of_objects() -> list[str]:
 
 def test_nothing_else_is_on_any_page_part_completion_or_call(viewer: Client) -> None:
     assert [found for address in (*addresses(), *of_objects()) if (found := leaked(viewer, address))] == []
+
+
+def past_addresses(shop: Shop) -> list[str]:
+    """The pages at a moment at which all was there, their parts, and pages of objects that are hidden."""
+    moment = at_text(shop.now)
+    paths = [f"{path}?{where}" for path in (*LISTS, "/workers/", "/tasks/", "/findings/", "/history/", "/find/") for where in (IN_SHOP, HIDDEN_HOST)]
+    paths += [f"{path}?{IN_SHOP}&part={part}" for path, parts in LISTS.items() for part in parts]
+    paths += [f"/queues/{one.pk}/?{IN_SHOP}" for one in Queue.objects.all()] + [f"/exchanges/{one.pk}/?{IN_SHOP}" for one in Exchange.objects.all()]
+    questions = ("exchange=orders.in&routing_key=new", "exchange=SECRETexchange&routing_key=a", "of=task&task=shop.pay")
+    paths += [f"/routing/?{IN_SHOP}&{question}" for question in questions] + [f"/queues/?{IN_SHOP}&q=SECRET", f"/find/?q=queue&{IN_SHOP}"]
+    return [f"{path}&at={quote(moment, safe='')}" for path in paths]
+
+
+def test_nothing_else_is_on_any_page_at_a_past_moment(viewer: Client, shop: Shop) -> None:
+    addresses = past_addresses(shop)
+    assert [found for address in addresses if (found := leaked(viewer, address))] == []
+    assert "You see the past" in viewer.get(f"/queues/?{IN_SHOP}&at={quote(at_text(shop.now), safe='')}").content.decode()
 
 
 def test_the_same_addresses_show_it_to_who_may_see_everything(client: Client, shop: Shop) -> None:
