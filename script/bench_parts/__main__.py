@@ -43,7 +43,7 @@ QUICK = {
     "intake": ("--tasks", "12000"),
     "tasks": ("--tasks", "40000"),
     "task_statistics": ("--names", "100"),
-    "history": ("--queues", "2000", "--polls", "180"),
+    "history": ("--queues", "2000", "--polls", "180", "--days", "2"),
     "fanout": ("--viewers", "300", "--rounds", "5"),
     "reconnect": ("--viewers", "100"),
     "queues": ("--queues", "1500", "--polls", "6", "--cell-seconds", "30"),
@@ -75,6 +75,7 @@ METHOD = """
 - **task_statistics**: pages and calls as Django makes them, of a thousand task names that all ran in every minute, hour and day that is kept of 30 days,
   in SQLite: more rows than any real database of as many names has. The next viewer reads what is kept of the first one’s answer.
 - **history**: an hour of polls every 5 seconds; the peer is a row for each queue that changed, in SQLite.
+  Then 90 simulated days of 100 queues through all tiers, every answer compared with the generator.
 - **fanout**: one web server, one patch to 1,000 sockets, against the in-memory channel layer. The program of the sockets shares the machine; it does no more
   for a frame than to find its end and its time.
 - **reconnect**: the web process is killed and started anew while 300 and 1,000 pages are open; the time begins when it listens, and ends when the last

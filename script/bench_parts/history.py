@@ -1,6 +1,7 @@
 """An hour of 10,000 queues as Hareline stores it, against plain rows in the same database: bytes a point, and how long reading takes.
 
-`.venv/bin/python -m script.bench_parts.history [--queues 10000] [--polls 720]`. About 1,100 queues change a poll, as in a shop with its ups and downs.
+`.venv/bin/python -m script.bench_parts.history [--queues 10000] [--polls 720] [--days 90]`. About 1,100 queues
+change a poll, as in a shop with its ups and downs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from script.bench_parts.history_days import days_measured
 from script.bench_parts.own_database import set_up
 from script.bench_parts.rows import Row, at_least, at_most, emit, percentile
 
@@ -54,16 +56,22 @@ def milliseconds(read: Callable[[], Any]) -> float:
     return percentile(took, 90)
 
 
-def measured(queues: int, count: int) -> list[Row]:
-    data = set_up()
+def measured(data: Path, queues: int, count: int) -> list[Row]:
     from django.db import connection, transaction
 
     from brokers import queries, store
     from brokers.addresses import BrokerAddress
-    from brokers.models import Snapshot
+    from brokers.models import Snapshot, SnapshotBlock
+    from brokers.packing import pack_history
     from brokers.queries.frames import moment
+    from brokers.rolling_up import HistoryRollups
     from brokers.scope import EVERYTHING
     from brokers.store.snapshots import SnapshotWriter
+
+    def roll_up(now: datetime) -> None:
+        rollups = HistoryRollups()
+        while rollups.update(now):
+            pass
 
     start = datetime.now(UTC) - timedelta(seconds=count * POLL_SECONDS)
     broker = store.ensure_brokers([BrokerAddress("bench", ("http://127.0.0.1:1",), "u", "p")], start)["bench"].pk
@@ -77,11 +85,18 @@ def measured(queues: int, count: int) -> list[Row]:
         between = time.process_time()
         plain.write(changed, at.timestamp())
         ours, theirs = ours + between - began, theirs + time.process_time() - between
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT sum(length(data)) + 60 * count(*) FROM {Snapshot._meta.db_table}")  # noqa: S608
-        size = cursor.fetchone()[0]
-    points = queues * count * len(changed[next(iter(changed))])
     end, hour = start + timedelta(seconds=(count - 1) * POLL_SECONDS), timedelta(hours=1)
+    began = time.process_time()
+    roll_up(end + timedelta(hours=1))
+    rolling = time.process_time() - began
+    while pack_history():
+        pass
+    packing = time.process_time() - began - rolling
+    with connection.cursor() as cursor:
+        tables = (Snapshot._meta.db_table, SnapshotBlock._meta.db_table)
+        cursor.execute(" UNION ALL ".join(f"SELECT coalesce(sum(length(data)), 0) + 60 * count(*) FROM {table}" for table in tables))  # noqa: S608
+        size = sum(found for (found,) in cursor.fetchall())
+    points = queues * count * len(changed[next(iter(changed))])
     metrics = ["ready", "unacknowledged", "publish_per_second"]
     one = milliseconds(lambda: queries.history(EVERYTHING, broker, "queues", 7, metrics, end - hour, end, POLL_SECONDS))
     whole = milliseconds(lambda: moment(broker, "queues", start + (end - start) * random.random()))  # noqa: S311
@@ -93,6 +108,8 @@ def measured(queues: int, count: int) -> list[Row]:
             *at_least(GOAL_SMALLER, per_plain / per)),
         Row("writing a poll, CPU", f"{ours / count * 1000:.1f} ms", f"plain rows: {theirs / count * 1000:.1f} ms", theirs / ours,
             *at_least(GOAL_CHEAPER, theirs / ours)),
+        Row("making rollups and blocks of a poll, CPU", f"{(rolling + packing) / count * 1000:.1f} ms", f"writing it: {ours / count * 1000:.1f} ms",
+            ours / (rolling + packing)),
         Row("one queue’s last hour", f"{one:.1f} ms", f"plain rows: {plain_one:.1f} ms", plain_one / one,
             *at_most(GOAL_HOUR_SLOWER, one / plain_one, " × the peer")),
         Row("all queues at a past moment", f"{whole:.1f} ms", f"plain rows: {plain_whole:,.0f} ms", plain_whole / whole,
@@ -129,8 +146,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--queues", type=int, default=10_000)
     parser.add_argument("--polls", type=int, default=720)
+    parser.add_argument("--days", type=int, default=90)
+    parser.add_argument("--of", type=int, default=100, help="queues of those days")
     options = parser.parse_args()
-    emit(*measured(options.queues, options.polls))
+    data = set_up()
+    emit(*measured(data, options.queues, options.polls))
+    if options.days:
+        emit(*days_measured(data, options.days, options.of, milliseconds))
 
 
 if __name__ == "__main__":

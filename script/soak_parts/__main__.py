@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
-from script.soak_parts import cluster_soak, control_soak, flood, many, moved, noise, notified, planted_demo, quiet_demo
+from script.soak_parts import cluster_soak, control_soak, flood, killed_history, many, moved, noise, notified, planted_demo, quiet_demo
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -21,7 +21,7 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
-CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL = (
+CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL, HISTORY = (
     "cluster",
     "moved",
     "many",
@@ -31,8 +31,9 @@ CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL = (
     "plants",
     "notifications",
     "control",
+    "history",
 )
-ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL)
+ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL, HISTORY)
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
@@ -63,6 +64,8 @@ def main(arguments: list[str]) -> int:
             failed = max(failed, notified.main(Path(directory) / "notifications", options.seconds, options.seed))
         if options.kind in (None, CONTROL) and not options.only:
             failed = max(failed, control_soak.main(Path(directory) / "control", options.celery, options.flower))
+        if options.kind in (None, HISTORY) and not options.only:
+            failed = max(failed, killed_history.main(Path(directory) / "history", seed=options.seed))
         if options.kind in (None, FLOOD) and not options.only:
             failed = max(failed, flood.main(Path(directory), options.engine, options.seconds, options.rate if options.kind == FLOOD else None))
         if options.kind in (None, NOISE) and not options.only:
