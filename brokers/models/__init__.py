@@ -10,7 +10,7 @@ from __future__ import annotations
 from brokers.models.clients import Channel, ClientTrend, Connection, Consumer
 from brokers.models.keys import AutoKey
 from brokers.models.objects import Binding, Exchange, Permission, Policy, Queue, Transfer
-from brokers.models.past import Change, DefinitionActor, Snapshot, TopologyVersion, UsualHour, Usuals
+from brokers.models.past import Change, DefinitionActor, Rollup, Snapshot, SnapshotBlock, TopologyVersion, UsualHour, Usuals
 from brokers.models.places import Broker, Installation, Node, PollAttempt, VirtualHost
 from brokers.models.running import DefinitionEvents, DetailRequest, Heartbeat, Lease
 
@@ -35,7 +35,9 @@ __all__ = [
     "Policy",
     "PollAttempt",
     "Queue",
+    "Rollup",
     "Snapshot",
+    "SnapshotBlock",
     "TopologyVersion",
     "Transfer",
     "UsualHour",

@@ -14,7 +14,7 @@ class Snapshot(models.Model):
     id = models.BigAutoField(primary_key=True)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE)
     kind = models.CharField(max_length=16)  # queues, broker, workers, exchanges
-    step = models.IntegerField()  # seconds: 5 (raw polls), 60, 600
+    step = models.IntegerField()  # RAW_STEP: a poll
     at = models.DateTimeField()
     is_key = models.BooleanField()
     data = models.BinaryField()
@@ -24,6 +24,38 @@ class Snapshot(models.Model):
             models.Index(fields=["broker", "kind", "step", "at"]),
             models.Index(fields=["broker", "kind", "step", "at"], condition=Q(is_key=True), name="snapshot_keyframes"),
         ]
+
+
+class SnapshotBlock(models.Model):
+    """The snapshots after a keyframe of some objects, in the codec of `brokers.snapshots.blocks`; the keyframe stays a snapshot."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, db_index=False)
+    kind = models.CharField(max_length=16)
+    at = models.DateTimeField()  # of the keyframe
+    until = models.DateTimeField()  # of the last frame
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "kind", "at", "first_id"], name="snapshot_blocks")]
+
+
+class Rollup(models.Model):
+    """What the numbers of a broker's objects were over an interval, in the codec of `brokers.snapshots.rollups`."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, db_index=False)
+    kind = models.CharField(max_length=16)  # as of Snapshot
+    step = models.IntegerField()  # seconds: 60, 600
+    at = models.DateTimeField()  # its beginning
+    is_key = models.BooleanField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["broker", "kind", "step", "at"], name="one_rollup")]
+        indexes = [models.Index(fields=["broker", "kind", "step", "at"], condition=Q(is_key=True), name="rollup_keyframes")]
 
 
 class TopologyVersion(models.Model):

@@ -54,11 +54,12 @@ from brokers.queries.exchanges_and_bindings import (
     policy_names,
     transfers,
 )
+from brokers.queries.frames import Recorded, recorded
 from brokers.queries.gone import gone_exchanges, gone_queues
 from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.past_routing import past_routing, routing_state
 from brokers.queries.queue_lists import internal_queues, queue, queue_by_id, queue_counts, queue_names, queue_names_ending, queues, queues_by_ids, queues_named
-from brokers.queries.time_series import History, histories, history, history_until_now, sparklines, sparklines_until_now
+from brokers.queries.time_series import History, HistoryBands, histories, history, history_bands, history_until_now, sparklines, sparklines_until_now
 from brokers.queries.timeline import change_after, change_before, change_times, first_recorded, last_recorded, recorded_beside, recorded_since
 from brokers.queries.topologies import QueueFacts, queue_facts, topology
 from brokers.queries.topologies import visible as visible_topology
@@ -73,8 +74,10 @@ __all__ = [
     "QUEUE_SORTS",
     "ChangeFilter",
     "History",
+    "HistoryBands",
     "Page",
     "QueueFacts",
+    "Recorded",
     "active_detail_requests",
     "binding_counts",
     "binding_page",
@@ -116,6 +119,7 @@ __all__ = [
     "gone_queues",
     "histories",
     "history",
+    "history_bands",
     "history_until_now",
     "installation_id",
     "internal_queues",
@@ -139,6 +143,7 @@ __all__ = [
     "queues_bound_by",
     "queues_by_ids",
     "queues_named",
+    "recorded",
     "recorded_beside",
     "recorded_since",
     "revisions",

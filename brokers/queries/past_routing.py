@@ -46,7 +46,8 @@ def past_routing(broker_id: int, vhost: str, exchange: str, key: str, since: dat
     """What is known of it from `since` on. For the default exchange, only the queue that `key` names."""
     version = Broker.objects.filter(pk=broker_id).values_list("version", flat=True).first()
     seen = VirtualHost.objects.filter(broker_id=broker_id, name=vhost, gone_at=None).values_list("first_seen_at", flat=True).first()
-    kept = max(datetime.now(UTC) - timedelta(hours=settings.RETENTION_RAW_HOURS), seen or since)
+    days = max(settings.RETENTION_RAW_HOURS / 24, settings.RETENTION_MINUTE_DAYS, settings.RETENTION_TEN_MINUTE_DAYS)
+    kept = max(datetime.now(UTC) - timedelta(days=days), seen or since)
     since, older = max(since, kept), kept < since
     here = Q(broker_id=broker_id, vhost=vhost) & (Q(gone_at=None) | Q(gone_at__gt=since))
     if not exchange:

@@ -2,14 +2,15 @@
 
 A number at a moment is the one recorded last at or before it. From a poll that failed on, and where more than three polls are missing, there is
 none: a gap is None. So is a moment whose step is more than half in a gap: between points that stand far apart it would not show.
-Steps of five minutes and more are answered from the keyframes alone, which keeps a day's chart as quick as an hour's. Beside the metrics
-that are recorded there is "depth", ready + unacknowledged.
+Steps of five minutes and more are answered from the keyframes alone, which keeps a day's chart as quick as an hour's. Where the polls are not kept any
+more, for sparklines, and for many short steps, rollups answer: a number is then the average over the step that ends at its moment, None where less than half
+of that was recorded. Beside the metrics that are recorded there is "depth", ready + unacknowledged.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -18,17 +19,24 @@ import numpy.typing as npt
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from brokers.bands import bands
 from brokers.models import Broker, Exchange, Queue, VirtualHost
-from brokers.queries.frames import frames
+from brokers.queries.blocks import polled
+from brokers.queries.frames import keyframes_from
+from brokers.queries.outline import Outline, outline
 from brokers.queries.pages import visible_brokers
 from brokers.queries.partly_visible import exchanges_in
+from brokers.queries.spans import DEPTH_OF, recorded_metrics, spans
 from brokers.queries.visible import rows_in
+from brokers.rollups import STEPS
 from brokers.scope import Scope
-from brokers.snapshots import METRICS, STEPS_TO_A_GAP, Series, metric_index, numbers, series_of
+from brokers.snapshots import METRICS, RAW_STEP, STEPS_TO_A_GAP, Series, metric_index, numbers, series_of
+from brokers.tiers import Part, chosen_step, plan
 
 KEYFRAME_SECONDS = 300
 MOST_POINTS = 20_000
-_DEPTH = ("ready", "unacknowledged")
+FEW_HOURS = timedelta(hours=2)
+"""So long a time at most is read poll by poll for a chart with a point a minute."""
 
 
 class History(msgspec.Struct):
@@ -39,21 +47,69 @@ class History(msgspec.Struct):
     resolution_seconds: float
 
 
-def history(scope: Scope, broker_id: int, kind: str, object_id: int | None, metrics: Sequence[str], start: datetime, end: datetime, step: float) -> History:
+class HistoryBands(msgspec.Struct):
+    """Of each metric the numbers over the step that ends at `times[i]`; None where nothing was recorded. `share`: how much of the step was, from 0 to 1.
+
+    What a rate's counter grew by in a step is average * seconds of the step * share.
+    """
+
+    times: list[datetime]
+    average: dict[str, list[float | None]]
+    minimum: dict[str, list[float | None]]
+    maximum: dict[str, list[float | None]]
+    share: dict[str, list[float]]
+    resolution_seconds: float
+
+
+def history(
+    scope: Scope, broker_id: int, kind: str, object_id: int | None, metrics: Sequence[str], start: datetime, end: datetime, step: float | None
+) -> History:
     """The numbers of an object every `step` seconds from `start` to `end`; all None outside the scope or where nothing is recorded.
 
-    `object_id` None is the broker itself (kind "broker"). Raises ValueError for an unknown kind or metric, no time, or too many points.
+    `object_id` None is the broker itself (kind "broker"). Without a step, one with at most 720 points that is recorded, from a multiple of it on. Raises
+    ValueError for an unknown kind or metric, no time, or too many points.
     """
     _check(kind, metrics)
-    if step <= 0 or end < start:
-        raise ValueError("from must not be after to, and step must be more than 0 seconds")
-    count = int((end - start).total_seconds() / step) + 1
-    if count > MOST_POINTS:
-        raise ValueError(f"{count:,} points are too many (at most {MOST_POINTS:,}): a longer step or a shorter time is needed")
-    times = [start + timedelta(seconds=step * index) for index in range(count)]
+    times = _times(broker_id, kind, start, end, step)
     identifier = broker_id if object_id is None else object_id
     sampled, resolution_seconds = _sampled(scope, broker_id, kind, [identifier], metrics, times)
     return History(times, {metric: sampled[metric][identifier] for metric in metrics}, resolution_seconds)
+
+
+def history_bands(
+    scope: Scope, broker_id: int, kind: str, object_id: int | None, metrics: Sequence[str], start: datetime, end: datetime, step: float | None = None
+) -> HistoryBands:
+    """Average, minimum and maximum of each step, over all that was recorded in it; otherwise as `history`."""
+    _check(kind, metrics)
+    times = _times(broker_id, kind, start, end, step)
+    length = _step(times) if len(times) > 1 else step or RAW_STEP
+    identifier = broker_id if object_id is None else object_id
+    parts = plan(times[0].timestamp() - length, times[-1].timestamp(), length, outline(broker_id, kind, times[0], times[-1]).reaches)
+    if not _seen(scope, broker_id, kind, [identifier]):
+        parts = []
+    found = bands(spans(broker_id, kind, [identifier], metrics, parts), np.array([time.timestamp() for time in times]), length)
+    average, minimum, maximum = ({metric: _known(part[row, 0]) for row, metric in enumerate(metrics)} for part in (found.average, found.minimum, found.maximum))
+    share = {metric: [round(float(one), 4) for one in found.share[row, 0]] for row, metric in enumerate(metrics)}
+    return HistoryBands(times, average, minimum, maximum, share, float(max((part.tier for part in parts), default=RAW_STEP)))
+
+
+def _times(broker_id: int, kind: str, start: datetime, end: datetime, step: float | None) -> list[datetime]:
+    """Every `step` seconds from start to end. Raises ValueError for none, or too many."""
+    if end < start or (step is not None and step <= 0):
+        raise ValueError("from must not be after to, and step must be more than 0 seconds")
+    if step is None:
+        found = outline(broker_id, kind, start, end).reaches
+        finest = next((reach.tier for reach in found if reach.first <= start.timestamp()), found[-1].tier if found else RAW_STEP)
+        step = chosen_step((end - start).total_seconds(), finest)
+        start = datetime.fromtimestamp(start.timestamp() // step * step, UTC)
+    count = int((end - start).total_seconds() / step) + 1
+    if count > MOST_POINTS:
+        raise ValueError(f"{count:,} points are too many (at most {MOST_POINTS:,}): a longer step or a shorter time is needed")
+    return [start + timedelta(seconds=step * index) for index in range(count)]
+
+
+def _step(times: Sequence[datetime]) -> float:
+    return (times[1] - times[0]).total_seconds() if len(times) > 1 else 0.0
 
 
 def histories(
@@ -76,7 +132,7 @@ def sparklines(
     if not 2 <= points <= MOST_POINTS or end <= start:
         raise ValueError(f"a sparkline has from 2 to {MOST_POINTS:,} points, and takes time")
     times = [start + (end - start) * index / (points - 1) for index in range(points)]
-    return _sampled(scope, broker_id, kind, ids, [metric], times)[0][metric]
+    return _sampled(scope, broker_id, kind, ids, [metric], times, averages=True)[0][metric]
 
 
 def history_until_now(scope: Scope, broker_id: int, kind: str, object_id: int | None, metrics: Sequence[str], seconds: float, step: float) -> History:
@@ -94,45 +150,79 @@ def sparklines_until_now(
 
 
 def _check(kind: str, metrics: Sequence[str]) -> None:
-    for metric in _recorded(metrics):
+    for metric in recorded_metrics(metrics):
         metric_index(kind, metric)
 
 
-def _recorded(metrics: Sequence[str]) -> list[str]:
-    """The recorded metrics that these are made of."""
-    return list(dict.fromkeys(part for metric in metrics for part in (_DEPTH if metric == "depth" else (metric,))))
+Found = dict[str, dict[int, list[float | None]]]
+"""{metric: {id: a number for each time}}."""
 
 
 def _sampled(
-    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime]
-) -> tuple[dict[str, dict[int, list[float | None]]], float]:
-    """({metric: {id: a number for each of `times`}}, seconds from one recorded moment to the next)."""
-    recorded: list[float] = []
-    only_keyframes = len(times) > 1 and (times[1] - times[0]).total_seconds() >= KEYFRAME_SECONDS
-
-    def data() -> Iterator[bytes]:
-        for at, frame in frames(broker_id, kind, times[0], times[-1], only_keyframes):
-            recorded.append(at.timestamp())
-            yield frame
-
+    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime], averages: bool = False
+) -> tuple[Found, float]:  # fmt: skip
+    """(a number for each of `times`, seconds from one recorded moment to the next). `averages`: rollups answer where they can, also of a short time."""
     seen = _seen(scope, broker_id, kind, ids)
     if not seen:
         return {metric: {identifier: [None] * len(times) for identifier in ids} for metric in metrics}, 5.0
-    recorded_metrics = _recorded(metrics)
-    series = series_of(kind, data(), ids, recorded_metrics)
-    base = KEYFRAME_SECONDS if only_keyframes else 0
-    places = _places(np.array(recorded), series, np.array([time.timestamp() for time in times]), base)
-    found: dict[str, dict[int, list[float | None]]] = {}
-    for row, name in enumerate(recorded_metrics):
+    visible = [identifier for identifier in ids if identifier in seen]
+    step, is_long = _step(times), times[-1] - times[0] > FEW_HOURS
+    known = outline(broker_id, kind, times[0], times[-1])
+    parts: list[Part] = []
+    if known.base is None or known.base > times[0] or ((is_long or averages) and min(STEPS) <= step < KEYFRAME_SECONDS):
+        parts = plan(times[0].timestamp() - step, times[-1].timestamp(), max(step, RAW_STEP), known.reaches)
+    if any(part.tier != RAW_STEP for part in parts):
+        found, resolution_seconds = _from_tiers(broker_id, kind, visible, metrics, times, parts)
+    else:
+        found, resolution_seconds = _polled(broker_id, kind, visible, metrics, times, known)
+    for column in found.values():
+        column.update({identifier: [None] * len(times) for identifier in ids if identifier not in seen})
+    return found, resolution_seconds
+
+
+def _from_tiers(
+    broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime], parts: Sequence[Part]
+) -> tuple[Found, float]:  # fmt: skip
+    """The numbers of polls where the plan has these, else the averages of the steps that end at `times`."""
+    step = max(_step(times), float(RAW_STEP))
+    rolled = [part for part in parts if part.tier != RAW_STEP]
+    seconds = np.array([time.timestamp() for time in times])
+    averages = bands(spans(broker_id, kind, ids, metrics, rolled), seconds, step)
+    hidden = averages.share < 0.5
+    found: Found = {
+        metric: {identifier: _known(np.where(hidden[row, place], np.nan, averages.average[row, place])) for place, identifier in enumerate(ids)}
+        for row, metric in enumerate(metrics)
+    }
+    for part in parts:
+        places = np.flatnonzero((seconds > part.start) & (seconds <= part.end))
+        if part.tier == RAW_STEP and len(places):
+            chosen = times[places[0] : places[-1] + 1]
+            read, _ = _polled(broker_id, kind, ids, metrics, chosen, outline(broker_id, kind, chosen[0], chosen[-1]))
+            for metric, column in read.items():
+                for identifier, values in column.items():
+                    found[metric][identifier][places[0] : places[-1] + 1] = values
+    return found, float(max(part.tier for part in rolled))
+
+
+def _polled(
+    broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime], known: Outline
+) -> tuple[Found, float]:  # fmt: skip
+    """The numbers of polls; steps of five minutes and more from keyframes alone."""
+    names, base = recorded_metrics(metrics), KEYFRAME_SECONDS if _step(times) >= KEYFRAME_SECONDS else 0
+    if base:
+        keyframes = keyframes_from(broker_id, kind, known.base, times[-1])
+        recorded, series = np.array([at.timestamp() for at, _ in keyframes]), series_of(kind, (data for _, data in keyframes), ids, names)
+    else:
+        recorded, series = polled(broker_id, kind, ids, names, known, times[-1])
+    places = _places(recorded, series, np.array([time.timestamp() for time in times]), base)
+    found: Found = {}
+    for row, name in enumerate(names):
         metric = METRICS[kind][metric_index(kind, name)]
-        found[name] = {
-            identifier: numbers(_picked(series.codes[row, place], places), metric) if identifier in seen else [None] * len(times)
-            for place, identifier in enumerate(ids)
-        }
+        found[name] = {identifier: numbers(_picked(series.codes[row, place], places), metric) for place, identifier in enumerate(ids)}
     if "depth" in metrics:
-        ready, unacknowledged = (found[name] for name in _DEPTH)
+        ready, unacknowledged = (found[name] for name in DEPTH_OF)
         found["depth"] = {identifier: list(map(_sum, ready[identifier], unacknowledged[identifier])) for identifier in ids}
-    return found, float(base or (series.intervals[-1] if len(series.intervals) else 5.0))
+    return {metric: found[metric] for metric in metrics}, float(base or (series.intervals[-1] if len(series.intervals) else 5.0))
 
 
 def _seen(scope: Scope, broker_id: int, kind: str, ids: Sequence[int]) -> set[int]:
@@ -181,3 +271,7 @@ def _picked(codes: npt.NDArray[np.int64], places: npt.NDArray[np.int64]) -> npt.
 
 def _sum(one: float | None, other: float | None) -> float | None:
     return None if one is None or other is None else one + other
+
+
+def _known(values: npt.NDArray[np.float64]) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]  # NaN is not itself

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
-from brokers.models import Broker, Change, Snapshot
+from brokers.models import Broker, Change, Rollup, Snapshot, SnapshotBlock
 from brokers.queries.pages import BrokerRef, visible_brokers
 from brokers.queries.partly_visible import changes_in
 from brokers.scope import Scope
 from brokers.snapshots import RAW_STEP
+from brokers.tiers import TIERS
 
 MOST_CHANGES = 5000
-STEPS = (RAW_STEP, 60, 600)
-"""Of the snapshots that may be there, in seconds."""
 
 
 def recorded_since(scope: Scope, broker: BrokerRef | None = None) -> dict[int, dict[int, datetime]]:
     """{broker id: {step in seconds: the first moment that is recorded in that step}}; a broker without a record is missing. One query a broker and step."""
     found: dict[int, dict[int, datetime]] = {}
     for broker_id in Broker.objects.filter(visible_brokers(scope, broker), configured=True).order_by().values_list("pk", flat=True):
-        rows = Snapshot.objects.filter(broker_id=broker_id, kind="broker")
-        firsts = {step: rows.filter(step=step).order_by("at").values_list("at", flat=True).first() for step in STEPS}
+        firsts = {step: _rows(step).filter(broker_id=broker_id, kind="broker").order_by("at").values_list("at", flat=True).first() for step in TIERS}
         if known := {step: first for step, first in firsts.items() if first is not None}:
             found[broker_id] = known
     return found
@@ -41,10 +40,15 @@ def last_recorded(scope: Scope, broker: BrokerRef | None = None) -> datetime | N
 
 def recorded_beside(scope: Scope, at: datetime, broker: BrokerRef | None = None) -> tuple[datetime | None, datetime | None]:
     """The last moment before `at` and the first one after it of which numbers are recorded: the ends of a gap."""
-    rows = Snapshot.objects.filter(broker__in=Broker.objects.filter(visible_brokers(scope, broker), configured=True), kind="broker")
-    before = rows.filter(at__lt=at).order_by("-at").values_list("at", flat=True).first()
-    after = rows.filter(at__gt=at).order_by("at").values_list("at", flat=True).first()
-    return before, after
+    of_brokers: dict[str, Any] = {"broker__in": Broker.objects.filter(visible_brokers(scope, broker), configured=True), "kind": "broker"}
+    polls, blocks, rollups = Snapshot.objects.filter(**of_brokers), SnapshotBlock.objects.filter(**of_brokers), Rollup.objects.filter(**of_brokers)
+    ended = [
+        polls.filter(at__lt=at).order_by("-at").values_list("at", flat=True).first(),
+        blocks.filter(until__lt=at).order_by("-at").values_list("until", flat=True).first(),
+        *(end + timedelta(seconds=step) for end, step in rollups.filter(at__lt=at).order_by("-at").values_list("at", "step")[:1]),
+    ]
+    begun = [moments.filter(at__gt=at).order_by("at").first() for moments in (polls.values_list("at", flat=True), rollups.values_list("at", flat=True))]
+    return max((end for end in ended if end is not None and end < at), default=None), min((begin for begin in begun if begin is not None), default=None)
 
 
 def change_times(scope: Scope, start: datetime, end: datetime, broker: BrokerRef | None = None, vhost: str | None = None) -> list[datetime]:
@@ -65,3 +69,7 @@ def change_after(scope: Scope, at: datetime, broker: BrokerRef | None = None, vh
 
 def _of(scope: Scope, broker: BrokerRef | None, vhost: str | None) -> Q:
     return changes_in(scope, broker) & (Q() if vhost is None else Q(vhost__in=(vhost, "")))
+
+
+def _rows(tier: int) -> QuerySet[Any]:
+    return (Snapshot if tier == RAW_STEP else Rollup).objects.filter(step=tier)

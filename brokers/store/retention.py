@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
 from django.db.models import Model, Q
 
 from brokers.database import engine, partitions
-from brokers.models import Binding, Broker, Change, DefinitionActor, DetailRequest, Exchange, Node, PollAttempt, Queue, Snapshot, TopologyVersion, VirtualHost
+from brokers.models import (
+    Binding,
+    Broker,
+    Change,
+    DefinitionActor,
+    DetailRequest,
+    Exchange,
+    Node,
+    PollAttempt,
+    Queue,
+    Rollup,
+    Snapshot,
+    SnapshotBlock,
+    TopologyVersion,
+    VirtualHost,
+)
+from brokers.snapshots import RAW_STEP
 from brokers.store.snapshots import KEYFRAME_EVERY
 
 SNAPSHOTS = partitions.by_time("brokers_snapshot", "at")
@@ -26,14 +43,19 @@ class Most(msgspec.Struct, frozen=True):
     versions: int = 2_000
 
 
-def trim_history(now: datetime, raw_hours: float, most: Most = Most()) -> int:  # noqa: B008  (frozen)
+def trim_history(now: datetime, raw_hours: float, most: Most = Most(), rollup_days: Mapping[int, float] = {}) -> int:  # noqa: B008  (frozen)
     """How many rows were deleted: at most 20,000 of each kind, the rest at the next call.
 
-    Snapshots older than `raw_hours` are deleted, except those since the last keyframe before that moment, which later ones need. Deleted queues
-    and exchanges are kept as long as their history, and so is the version of the topology in force at the oldest moment.
+    Snapshots older than `raw_hours` are deleted, except those since the last keyframe before that moment, which later ones need; likewise rollups, whose days
+    are given by their step. Deleted queues and exchanges are kept as long as their history, and so is the version of the topology in force at the oldest
+    moment.
     """
     oldest = now - timedelta(hours=raw_hours)
-    deleted = _trim_snapshots(oldest) + _trim_versions(oldest)
+    deleted = _trim_snapshots(oldest)
+    for step, days in rollup_days.items():
+        deleted += _trim_rollups(step, now - timedelta(days=days))
+    oldest = min([oldest, *(now - timedelta(days=days) for days in rollup_days.values())])
+    deleted += _trim_versions(oldest)
     for model in (Queue, Exchange, Binding, Node, VirtualHost):
         deleted += _delete(model, Q(gone_at__lt=oldest))
     deleted += _trim_surplus(most)
@@ -43,9 +65,25 @@ def trim_history(now: datetime, raw_hours: float, most: Most = Most()) -> int:  
     return deleted + _delete(DetailRequest, Q(until__lt=now - timedelta(hours=1)))
 
 
-def _trim_snapshots(oldest: datetime) -> int:
-    deleted, rows = 0, Q()
-    if engine.is_postgresql():  # whole days at once; row by row only those from before there were partitions
+def trim_tiers(oldest: Mapping[int, datetime]) -> int:
+    """How many rows were deleted: those of each tier (by its step) that no moment from then on needs, at most 20,000 of a series."""
+    return sum(_trim_snapshots(at, False) if step == RAW_STEP else _trim_rollups(step, at) for step, at in oldest.items())
+
+
+def _trim_rollups(step: int, oldest: datetime) -> int:
+    deleted = 0
+    for broker_id, kind in Rollup.objects.filter(step=step).order_by().values_list("broker_id", "kind").distinct():
+        series = Q(broker_id=broker_id, kind=kind, step=step)
+        key_at = Rollup.objects.filter(series, is_key=True, at__lte=oldest).order_by("-at").values_list("at", flat=True).first()
+        if key_at is not None:
+            deleted += _delete(Rollup, series & Q(at__lt=key_at))
+    return deleted
+
+
+def _trim_snapshots(oldest: datetime, by_days: bool = True) -> int:
+    """Those before; on PostgreSQL only whole days, unless it is not to go `by_days`."""
+    deleted, rows = _delete(SnapshotBlock, Q(at__lt=oldest - 2 * KEYFRAME_EVERY)), Q()
+    if engine.is_postgresql() and by_days:  # whole days at once; row by row only those from before there were partitions
         days = partitions.days(SNAPSHOTS)
         end = partitions.day_of(oldest - 2 * KEYFRAME_EVERY)  # a moment is read from its last keyframe on
         deleted += len(partitions.drop_days((SNAPSHOTS,), [day for day in days if day < end]))

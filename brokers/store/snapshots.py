@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from brokers.models import Snapshot
+from brokers.models import Snapshot, SnapshotBlock
 from brokers.snapshots import RAW_STEP, STEPS_TO_A_GAP, Encoder, gap_frame
+from brokers.store.rollups import drop_rollups_after
 from brokers.store.rows import insert_rows
 
 KEYFRAME_EVERY = timedelta(minutes=5)
@@ -59,8 +60,10 @@ class SnapshotWriter:
         insert_rows(Snapshot, _FIELDS, [(self._broker_id, self._kind, RAW_STEP, at, is_key, data)])
 
     def _drop_later(self, at: datetime) -> None:
-        """Deletes what was stored for moments still to come, before the clock was set back: its differences would mix with those that follow."""
+        """Deletes what was stored for moments still to come, before the clock was set back: it would mix with what follows."""
         Snapshot.objects.filter(broker_id=self._broker_id, kind=self._kind, step=RAW_STEP, at__gt=at).delete()
+        SnapshotBlock.objects.filter(broker_id=self._broker_id, kind=self._kind, until__gt=at).delete()
+        drop_rollups_after(self._broker_id, self._kind, at)
 
     def _missed(self, at: datetime) -> bool:
         return self._last_at is None or not timedelta() < at - self._last_at <= STEPS_TO_A_GAP * timedelta(seconds=self.interval_seconds)

@@ -23,7 +23,7 @@ from dashboard.operations import about_api
 from dashboard.overview import api as brokers
 from dashboard.periodic import api as periodic
 from dashboard.queues import api as queues
-from dashboard.queues import peek_api
+from dashboard.queues import peek_api, snapshots_api
 from dashboard.revoke import api as revoke
 from dashboard.send import api as send
 from dashboard.statistics import api as statistics
@@ -45,6 +45,6 @@ api = NinjaAPI(
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
     findings, send, revoke, again, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api, statistics,
-    marks_api, changes, comparison)  # fmt: skip
+    marks_api, changes, comparison, snapshots_api)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -22,14 +21,16 @@ from workers.models import Worker
 router = Router(tags=["history"])
 
 USUAL_RANGE = timedelta(hours=1)
-USUAL_POINTS = 720
 SHORTEST_STEP = 0.1
 
 
 class History(Schema):
     times: list[Moment]
     values: list[float | None] = Field(description="Null where nothing was recorded")
-    resolution_seconds: float
+    resolution_seconds: float = Field(description="How often this was recorded: as long as polls take, or 60, or 600 where older history answers")
+    minimum: list[float | None] | None = Field(None, description="With `bands`: the least of each step, as `values` is then its average")
+    maximum: list[float | None] | None = None
+    share: list[float] | None = Field(None, description="With `bands`: how much of each step was recorded, from 0 to 1")
 
 
 class HistoryQuery(Schema):
@@ -41,12 +42,15 @@ class HistoryQuery(Schema):
     metric: str = Field(max_length=50, description="depth, ready, publish_per_second, active, …")
     start: Moment | None = Field(None, alias="from", description="An hour before `to` if not given")
     end: Moment | None = Field(None, alias="to", description="Now if not given")
-    step: float | None = Field(None, ge=SHORTEST_STEP, le=86_400, description="Seconds; if not given, 5 or what makes 720 points")
+    step: float | None = Field(
+        None, ge=SHORTEST_STEP, le=86_400, description="Seconds; if not given, the shortest that was recorded and makes at most 720 points"
+    )
+    bands: bool = Field(False, description="Average, minimum and maximum of each step instead of the number at its end")
 
 
 @router.get("/history", response={200: History, **ERRORS}, operation_id="history", by_alias=True)
 def history(request: HttpRequest, query: Query[HistoryQuery]) -> History:
-    """The numbers every `step` seconds. Without queue, exchange and worker: of the whole broker."""
+    """The numbers every `step` seconds, as far back as history reaches. Without queue, exchange and worker: of the whole broker."""
     broker = broker_named(request, query.broker)
     kind, object_id = _object(request, query)
     end = query.end or timezone.now()
@@ -54,13 +58,22 @@ def history(request: HttpRequest, query: Query[HistoryQuery]) -> History:
     if end < start:
         raise invalid("from", "from must not be after to, which is now if not given.")
     try:
-        step = query.step or max(5.0, math.ceil((end - start).total_seconds() / USUAL_POINTS))
-        found = queries.history(scope(request), broker.pk, kind, object_id, [query.metric], start, end, step)
+        return _found(query, scope(request), (broker.pk, kind, object_id, [query.metric], start, end, query.step))
     except KeyError as error:
         raise invalid("metric", f"There is no metric {query.metric} of {kind}.") from error
     except ValueError as error:
         raise invalid("metric" if "metric" in str(error) else "step", error) from error
-    return History(times=found.times, values=found.values[query.metric], resolution_seconds=found.resolution_seconds)
+
+
+def _found(query: HistoryQuery, scope: Scope, where: tuple[int, str, int | None, list[str], datetime, datetime, float | None]) -> History:
+    if not query.bands:
+        found = queries.history(scope, *where)
+        values = found.values[query.metric]
+        return History(times=found.times, values=values, resolution_seconds=found.resolution_seconds, minimum=None, maximum=None, share=None)
+    bands = queries.history_bands(scope, *where)
+    average, minimum, maximum = (part[query.metric] for part in (bands.average, bands.minimum, bands.maximum))
+    share = bands.share[query.metric]
+    return History(times=bands.times, values=average, minimum=minimum, maximum=maximum, share=share, resolution_seconds=bands.resolution_seconds)
 
 
 def _object(request: HttpRequest, query: HistoryQuery) -> tuple[str, int | None]:

@@ -20,6 +20,7 @@ from brokers.scope import Scope
 from dashboard.layout import formatting
 from dashboard.layout.levels import Level
 from dashboard.operations import processes
+from dashboard.operations.history_reach import Tier, kept_by, measured_history
 from workers import queries as worker_queries
 from workers.models import EventSource
 
@@ -29,6 +30,9 @@ KINDS = ("web", "poller", "receiver", "maintenance")
 MOST_TABLES = 15
 RETENTION = {
     "RAW_HOURS": ("Numbers of each poll kept", " h"),
+    "MINUTE_DAYS": ("Numbers of each minute kept", " d"),
+    "TEN_MINUTE_DAYS": ("Numbers of each ten minutes kept", " d"),
+    "HISTORY_BYTES": ("Bytes of history kept at most", ""),
     "TASK_DAYS": ("Tasks kept", " d"),
     "TASKS": ("Tasks kept at most", ""),
     "GONE_WORKER_HOURS": ("Gone worker nodes listed", " h"),
@@ -107,6 +111,8 @@ class About(msgspec.Struct, frozen=True):
     database: DatabaseSize
     tables: list[Size]
     tables_at: datetime | None
+    history: list[Tier]
+    history_at: datetime | None
     retention: list[Bound]
 
 
@@ -117,6 +123,7 @@ def gathered(scope: Scope, now: datetime) -> About:
     sources = worker_queries.event_sources(scope, brokers=brokers)
     size = database_size()
     tables, tables_at = _tables(size, beats, now)
+    history, history_at = measured_history(beats)
     return About(
         now=now,
         installation=broker_queries.installation_id() or "",
@@ -129,7 +136,9 @@ def gathered(scope: Scope, now: datetime) -> About:
         database=size,
         tables=tables,
         tables_at=tables_at,
-        retention=[Bound(f"HARELINE_RETENTION_{name}", what, getattr(settings, f"RETENTION_{name}"), unit) for name, (what, unit) in RETENTION.items()],
+        history=history,
+        history_at=history_at,
+        retention=[Bound(f"HARELINE_RETENTION_{name}", what, kept, unit) for name, (what, unit) in RETENTION.items() if (kept := kept_by(name))],
     )
 
 

@@ -71,6 +71,13 @@ class TableItem(Schema):
     size_bytes: int
 
 
+class TierItem(Schema):
+    step_seconds: int = Field(description="5: each poll")
+    since: Moment
+    will_reach_seconds: float | None = Field(description="How far back it will reach once it has grown for long enough; null: not known yet")
+    size_bytes: float
+
+
 class RetentionItem(Schema):
     variable: str
     value: float
@@ -88,6 +95,8 @@ class AboutItem(Schema):
     database: DatabaseItem
     tables: list[TableItem] = Field(description="The largest first")
     tables_at: Moment | None
+    history: list[TierItem] = Field(description="The tiers of history, of all brokers together; the finest first")
+    history_at: Moment | None = Field(description="When they were measured")
     retention: list[RetentionItem]
 
 

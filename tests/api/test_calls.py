@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from brokers.models import Broker
+from brokers.models import Broker, Queue
+from brokers.snapshots import METRICS
+from brokers.store import SnapshotWriter
 from tests.api.conftest import World
 
 FIELDS = {
@@ -115,6 +118,28 @@ def test_history_has_a_value_for_each_time_and_null_for_a_gap(call: Any) -> None
     assert answer["resolution_seconds"] > 0
 
 
+def test_history_in_bands_has_what_is_between_its_times_and_nothing_of_the_future(call: Any, world: World) -> None:
+    writer, start = SnapshotWriter(world.broker.pk, "queues", interval_seconds=30), world.now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1)
+    for number in range(20):
+        ready = number if number % 2 else 100
+        writer.write({world.mail.pk: (ready, *[None] * (len(METRICS["queues"]) - 1))}, start + timedelta(seconds=30 * number))
+    query = {"from": start + timedelta(minutes=2), "to": start + timedelta(days=3650), "step": 86400, "bands": True}
+    status, answer = call("history", broker="prod", vhost="/", queue="mail", metric="ready", **{**query, "to": start + timedelta(minutes=6), "step": 120})
+    assert (status, answer["minimum"], answer["maximum"]) == (200, [1, 5, 9], [100, 100, 100])
+    assert (answer["values"], answer["share"]) == ([51, 53, 55], [1, 1, 1])
+    status, answer = call("history", broker="prod", vhost="/", queue="mail", metric="ready", **query)
+    assert status == 200 and set(answer["values"][2:]) == {None}
+
+
+def test_a_snapshot_has_the_queues_as_they_were_and_how_old_that_is(call: Any, world: World) -> None:
+    Queue.objects.update(first_seen_at=world.now - timedelta(hours=1))
+    SnapshotWriter(world.broker.pk, "queues").write({world.mail.pk: (5, 2, 1, 0.5, 0.5, 0.5, 0.0, 4096)}, world.now - timedelta(minutes=5))
+    status, answer = call("snapshots", broker="prod", vhost="/", at=world.now - timedelta(minutes=5) + timedelta(seconds=2), page_size=1)
+    assert (status, answer["age_seconds"], answer["resolution_seconds"]) == (200, 2, 5)
+    assert [(item["name"], item["depth"], item["publish_per_second"]) for item in answer["items"]] == [("mail", 7, 0.5)]
+    assert call("snapshots", broker="prod", at=world.now - timedelta(minutes=4))[0] == 404
+
+
 @pytest.mark.parametrize(("kind", "name", "metric"), [("exchange", "orders", "publish_in_per_second"), ("worker", "a@web-1", "active")])
 def test_history_knows_exchanges_and_workers_too(call: Any, kind: str, name: str, metric: str) -> None:
     assert call("history", broker="prod", vhost="/", metric=metric, **{kind: name})[0] == 200
@@ -147,6 +172,13 @@ def test_history_knows_exchanges_and_workers_too(call: Any, kind: str, name: str
         ("history", {"broker": "prod", "metric": "ready", "vhost": "/", "queue": "mail", "exchange": "orders"}, 400, "exchange"),
         ("history", {"broker": "prod", "metric": "ready", "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, 400, "from"),
         ("history", {"broker": "prod", "metric": "ready", "to": "0001-01-01T00:00:00Z"}, 400, "to"),
+        ("history", {"broker": "prod", "metric": "ready", "from": "2026-01-01", "to": "2026-01-10", "step": 0.5}, 400, "step"),
+        ("history", {"broker": "prod", "metric": "ready", "from": "0003-01-01", "bands": True}, 400, "step"),
+        ("snapshots", {"broker": "prod"}, 400, "at"),
+        ("snapshots", {"broker": "prod", "at": "soon"}, 400, "at"),
+        ("snapshots", {"broker": "prod", "at": "2020-01-01"}, 404, "at"),
+        ("snapshots", {"broker": "prod", "at": "9000-01-01"}, 404, "at"),
+        ("snapshots", {"broker": "nope", "at": "-1h"}, 404, "broker"),
         ("nothing", {}, 404, None),
         ("queues/mail", {}, 404, None),
     ],

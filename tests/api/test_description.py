@@ -11,6 +11,7 @@ import pytest
 from ninja import Schema
 
 from brokers.models import Change, VirtualHost
+from brokers.store import SnapshotWriter
 from dashboard import store
 from dashboard.models import Mark
 from tests.api.conftest import World, described
@@ -25,6 +26,7 @@ QUERIES = {
     "/api/v1/task": {"uuid": "a"},
     "/api/v1/flow": {"broker": "prod", "vhost": "/", "root": "a"},
     "/api/v1/history": {"broker": "prod", "vhost": "/", "queue": "mail", "metric": "depth"},
+    "/api/v1/snapshots": {"broker": "prod", "at": "-0s"},
     "/api/v1/routing/reach": {"broker": "prod", "vhost": "/", "queue": "mail"},
 }
 OF_QUEUE, OF_EXCHANGE = {"broker": "prod", "vhost": "/", "name": "mail"}, {"broker": "prod", "vhost": "/", "name": "orders"}
@@ -48,6 +50,7 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
     for uuid, known in (("a", {"name": "mail.send", "parent_id": "r"}), ("b", {"parent_id": "a", "state": "FAILURE", "exception": "ValueError()"})):
         Task.objects.create(broker=world.broker, vhost="/", uuid=uuid, first_seen_at=world.now, changed_at=world.now, **{"state": "SUCCESS", **known})
     VirtualHost.objects.create(broker=world.broker, name="/", first_seen_at=world.now)
+    SnapshotWriter(world.broker.pk, "queues", interval_seconds=3600).write({}, world.now)
     finding(world.broker, world.now)
     count_failures(world.now)
     save_counted(world.broker.pk, "/", {Key(period(world.now.timestamp(), MINUTE), "mail.send", "mail"): nothing()})

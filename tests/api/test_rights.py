@@ -17,7 +17,7 @@ POSTED = ("findings/silence", "workers/control", "tasks/send", "messages/peek", 
 POSTED += ("marks",)
 CALLS = ["about", "brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
 CALLS += ["routing/reach", "connections", "channels", "findings", "audit", "failures", "capacity", "periodic-tasks", "lost-events", "flow"]
-CALLS += ["task-statistics", "task-statistics/compare", "marks", "changes", "compare", "definitions"]
+CALLS += ["task-statistics", "task-statistics/compare", "marks", "changes", "snapshots", "compare", "definitions"]
 
 
 @every_case("path", CALLS, str)

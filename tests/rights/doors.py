@@ -188,6 +188,7 @@ CALLS: dict[str, Door] = {
     "GET /api/v1/queue": sees("queue", given=_QUEUE),
     "GET /api/v1/queues": sees(),
     "GET /api/v1/routing/reach": sees("queue", given={**_PLACE, "queue": "{queue}"}),
+    "GET /api/v1/snapshots": sees(given={"broker": "prod", "at": "-1s"}, answers=(200, 404)),  # 404: to who sees no broker
     "GET /api/v1/task": sees("task", given={"uuid": "{task}"}),
     "GET /api/v1/task-statistics": sees(),
     "GET /api/v1/task-statistics/compare": sees(given={"from": "-1h", "at": "-30min"}),

@@ -22,10 +22,14 @@ from django.utils import timezone
 from brokers import database_damage
 from brokers.database import engine
 from brokers.database_file import OpenedFile
+from brokers.history_bound import measure_and_trim
+from brokers.packing import pack_history
 from brokers.polling import holders, leases
 from brokers.polling.presence import Presence, of_this_process
 from brokers.process_runner import set_on_signals
 from brokers.queries.database_sizes import table_sizes
+from brokers.rolling_up import HistoryRollups
+from brokers.rollups import STEPS
 from brokers.store import make_snapshot_days, trim_history
 from brokers.usual_learning import learn_usuals
 from dashboard import encryption
@@ -84,7 +88,10 @@ def jobs() -> list[Job]:
     """All jobs. What grows fastest is trimmed most often, so that each run is short."""
     return [
         Job("mark workers unknown while no receiver runs", timedelta(seconds=5), mark_workers_unknown),
-        Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS)),
+        Job("roll up history", timedelta(seconds=20), HistoryRollups().update),
+        Job("pack history", timedelta(minutes=1), lambda _: pack_history()),
+        Job("trim history", timedelta(minutes=1), lambda now: trim_history(now, settings.RETENTION_RAW_HOURS, rollup_days=rollup_days())),
+        Job("measure history and keep it within its bytes", timedelta(minutes=5), measure_history),
         Job("trim canvas", timedelta(minutes=10), lambda now: trim_canvas(now, settings.RETENTION_TASK_DAYS)),
         Job("trim reports of workers", timedelta(minutes=10), lambda now: trim_reports(now, settings.RETENTION_RAW_HOURS)),
         Job("trim custom events", timedelta(minutes=5), lambda now: trim_custom_events(now, settings.RETENTION_TASK_DAYS)),
@@ -130,14 +137,34 @@ TABLES: dict[str, object] = {}
 """As measured last: {"at", "seconds" that it took, "sizes": [[table, partition, bytes], …]}; {} before that, and on PostgreSQL, which measures at once."""
 
 
+HISTORY: dict[str, object] = {}
+"""The tiers of history as measured last: {"at", "seconds" that it took, "tiers": [[step, first, last, bytes], …]}; {} before that."""
 _CHEAP_SECONDS = 0.2
+
+
+def rollup_days() -> dict[int, float]:
+    """How many days the tiers beside the polls are kept, by their steps."""
+    return dict(zip(STEPS, (settings.RETENTION_MINUTE_DAYS, settings.RETENTION_TEN_MINUTE_DAYS), strict=True))
+
+
+def measure_history(now: datetime) -> None:
+    """Keeps it within its bytes if these have a bound; without one it is measured once an hour where that takes long."""
+    if not settings.RETENTION_HISTORY_BYTES and _is_recent_and_dear(HISTORY, now):
+        return
+    began = time.monotonic()
+    tiers = [list(one) for one in measure_and_trim(settings.RETENTION_HISTORY_BYTES)]
+    HISTORY.update(at=now.isoformat(), tiers=tiers, seconds=time.monotonic() - began)
+
+
+def _is_recent_and_dear(found: dict[str, object], now: datetime) -> bool:
+    took, at = found.get("seconds"), found.get("at")
+    is_dear = isinstance(took, float) and took > _CHEAP_SECONDS
+    return is_dear and isinstance(at, str) and now - datetime.fromisoformat(at) < timedelta(hours=1)
 
 
 def measure_tables(now: datetime) -> None:
     """Reads the whole file, so once an hour where that takes long."""
-    took, at = TABLES.get("seconds", 0.0), TABLES.get("at")
-    is_dear = isinstance(took, float) and took > _CHEAP_SECONDS
-    if engine.is_postgresql() or (is_dear and isinstance(at, str) and now - datetime.fromisoformat(at) < timedelta(hours=1)):
+    if engine.is_postgresql() or _is_recent_and_dear(TABLES, now):
         return
     began = time.monotonic()
     sizes = [[size.table, size.partition, size.size_bytes] for size in table_sizes()]
@@ -222,9 +249,8 @@ class Command(BaseCommand):
             self.taken_at = tried_at if working else self.taken_at
             self._note(working)
             database_damage.passed(KIND)
-            leases.beat(
-                KIND, holder, now, not working, database_damage.sentence(), self.reported, {**of_this_process(), "jobs": measured(work), "tables": TABLES}
-            )
+            found = {**of_this_process(), "jobs": measured(work), "tables": TABLES, "history": HISTORY}
+            leases.beat(KIND, holder, now, not working, database_damage.sentence(), self.reported, found)
             if working:
                 run_due(work, now)
         except DatabaseError as error:

@@ -1,0 +1,300 @@
+"""History beyond the polls that are kept: every tier answers as the polls would have, whatever happens to the process that rolls them up."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime, timedelta
+from itertools import pairwise
+
+import pytest
+from django.db import transaction
+
+from brokers import queries
+from brokers.errors import NotRecorded
+from brokers.history_bound import measure_and_trim
+from brokers.history_bytes import Stored, kept_seconds
+from brokers.models import Queue, Rollup, Snapshot, SnapshotBlock
+from brokers.packing import pack_history
+from brokers.queries.frames import moment
+from brokers.queries.history_sizes import history_sizes
+from brokers.rolling_up import HistoryRollups
+from brokers.rollups import STEPS
+from brokers.scope import EVERYTHING
+from brokers.store import SnapshotWriter, trim_history
+from tests.brokers.facts import NOON, a_broker, after
+from tests.brokers.recorded import NAMES, NOTHING, Poll, row, truth
+
+pytestmark = pytest.mark.django_db
+EVERY = 30
+OUTAGE = range(3000, 3700)
+LATER = after(12 * 3600)
+
+
+class Recording:
+    """Three queues, polled every half minute, out of reach for some ten minutes; the second appears and the third is deleted meanwhile."""
+
+    def __init__(self) -> None:
+        self.broker = a_broker()
+        rows = [Queue(broker=self.broker, vhost="/", name=name, first_seen_at=NOON, changed_at=NOON) for name in ("a", "b", "c")]
+        Queue.objects.bulk_create(rows)
+        self.ids = list(Queue.objects.order_by("pk").values_list("pk", flat=True))
+        self.polls: list[Poll] = []
+        self.dice = random.Random(7)
+        self.writer = SnapshotWriter(self.broker.pk, "queues", EVERY)
+
+    def poll(self, start: int, end: int) -> None:
+        """From then to before then, in seconds after noon."""
+        first, second, third = self.ids
+        for seconds in range(start, end, EVERY):
+            if seconds in OUTAGE:
+                self.writer.write_gap(after(seconds))
+                self.polls.append(Poll(milliseconds(seconds), None))
+                continue
+            known = {first: row(self.dice.randrange(500), self.dice.randrange(9), rate=self.dice.randrange(900) / 100)}
+            known |= {second: row(seconds)} if seconds >= 1290 else {}
+            known |= {third: row(5)} if seconds < 2010 else {}
+            self.writer.write({second: NOTHING, third: NOTHING, **known}, after(seconds))
+            self.polls.append(Poll(milliseconds(seconds), known))
+
+    def check(self, step: int, start: int, end: int) -> None:
+        """Every step of each number is what was polled."""
+        for queue in self.ids:
+            found = queries.history_bands(EVERYTHING, self.broker.pk, "queues", queue, NAMES, after(start + step), after(end), step)
+            for place, time in enumerate(found.times):
+                ends = round(time.timestamp() * 1000)
+                expected = truth(self.polls, ends - step * 1000, ends, EVERY * 1000)
+                for name in NAMES:
+                    one = expected.get((queue, name))
+                    numbers = tuple(part[name][place] for part in (found.average, found.minimum, found.maximum))
+                    assert numbers == ((None,) * 3 if one is None else pytest.approx((one.average, one.minimum, one.maximum), abs=0.006)), (time, name)
+                    assert found.share[name][place] == pytest.approx(one.seconds / step if one else 0, abs=0.002)
+
+    @property
+    def last(self) -> datetime:
+        return datetime.fromtimestamp(self.polls[-1].at / 1000, NOON.tzinfo)
+
+
+def milliseconds(seconds: int) -> int:
+    return round(after(seconds).timestamp() * 1000)
+
+
+def roll_up(rollups: HistoryRollups | None = None, now: datetime = LATER) -> None:
+    rollups = rollups or HistoryRollups()
+    while rollups.update(now):
+        pass
+
+
+def drop_polls() -> None:
+    Snapshot.objects.all().delete()
+
+
+@pytest.fixture
+def recording() -> Recording:
+    return Recording()
+
+
+def test_bands_are_what_was_polled_also_where_the_polls_are_not_kept_any_more(recording: Recording) -> None:
+    recording.poll(0, 7200)
+    roll_up()
+    recording.check(600, 0, 7200)
+    drop_polls()
+    for step in (60, 600, 1800):
+        recording.check(step, 0, 7200)
+    Rollup.objects.filter(step=60).delete()
+    recording.check(600, 0, 7200)
+
+
+def test_polls_answer_for_what_is_not_rolled_up_yet(recording: Recording) -> None:
+    recording.poll(0, 7200)
+    roll_up(now=recording.last)
+    assert Rollup.objects.filter(step=600).count() == 10  # none in the outage, and the last is not over
+    recording.check(600, 0, 6600)
+    recording.check(60, 6000, 7140)
+
+
+def test_a_number_of_a_step_is_its_average_and_none_where_less_than_half_was_recorded(recording: Recording) -> None:
+    recording.poll(0, 4200)
+    roll_up()
+    drop_polls()
+    queue = recording.ids[0]
+    found = queries.history(EVERYTHING, recording.broker.pk, "queues", queue, ["depth"], after(600), after(4200), 600)
+    averages = [truth(recording.polls, milliseconds(end - 600), milliseconds(end), EVERY * 1000).get((queue, "depth")) for end in range(600, 4201, 600)]
+    expected = [round(one.average, 2) if one and one.seconds >= 300 else None for one in averages]
+    assert [None if number is None else round(number, 2) for number in found.values["depth"]] == pytest.approx(expected, abs=0.011)
+    assert expected[5] is None and found.resolution_seconds == 600
+
+
+def test_a_past_moment_is_that_of_the_last_minute_and_says_so(recording: Recording) -> None:
+    recording.poll(0, 4200)
+    roll_up()
+    drop_polls()
+    for step, seconds in ((60, 1340), (600, 1900)):
+        found, recorded = moment(recording.broker.pk, "queues", after(seconds)), queries.recorded(recording.broker.pk, "queues", after(seconds))
+        assert found is not None
+        at, then = found
+        ends = round(at.timestamp() * 1000)
+        assert (at, then.every_seconds) == (after(seconds // step * step), step) == (recorded.at, recorded.every_seconds)
+        expected = truth(recording.polls, ends - step * 1000, ends, EVERY * 1000)
+        for name in NAMES[1:]:
+            known = {queue: one.last for (queue, metric), one in expected.items() if metric == name and one.last is not None}
+            assert {queue: number for queue, number in then.column(name).items() if number is not None} == known
+        if step == 60:
+            Rollup.objects.filter(step=60).delete()
+
+
+def test_of_a_moment_in_a_gap_or_before_the_first_poll_nothing_is_recorded(recording: Recording) -> None:
+    recording.poll(0, 4200)
+    roll_up()
+    drop_polls()
+    for seconds in (3400, -100, 30_000):
+        assert moment(recording.broker.pk, "queues", after(seconds)) is None
+        with pytest.raises(NotRecorded):
+            queries.recorded(recording.broker.pk, "queues", after(seconds))
+        with pytest.raises(NotRecorded):
+            queries.queues(EVERYTHING, broker="prod", at=after(seconds))
+
+
+def test_a_process_that_is_started_anew_or_undone_continues_where_the_last_one_was(recording: Recording) -> None:
+    class KilledError(Exception):
+        pass
+
+    first, second = HistoryRollups(), HistoryRollups()
+    for part in range(3):
+        recording.poll(part * 1500, (part + 1) * 1500)
+        with pytest.raises(KilledError), transaction.atomic():
+            first.update(recording.last)
+            raise KilledError
+        for rollups in (first, second, first, HistoryRollups()):
+            rollups.update(recording.last)
+    roll_up(first)
+    drop_polls()
+    for step in STEPS:
+        recording.check(step, 0, 4200)
+
+
+def test_a_day_of_polls_that_was_never_rolled_up_is_caught_up_with_an_hour_at_a_time(recording: Recording) -> None:
+    recording.poll(0, 14_400)
+    rollups = HistoryRollups()
+    assert rollups.update(LATER) == 50 + 5
+    roll_up(rollups)
+    assert Rollup.objects.filter(step=60).count() == 240 - 12  # without the outage
+    assert Rollup.objects.filter(step=600).count() == 24 - 1
+
+
+def test_an_hour_that_is_recorded_again_after_the_clock_was_set_back_is_not_mixed_with_what_was_there(recording: Recording) -> None:
+    recording.poll(0, 2700)
+    roll_up()
+    recording.polls = [poll for poll in recording.polls if poll.at < milliseconds(915)]
+    recording.poll(915, 2415)
+    roll_up()
+    drop_polls()
+    for step in STEPS:
+        recording.check(step, 0, 2400)
+    assert max(Rollup.objects.values_list("at", flat=True)) == after(2340)
+
+
+def test_nothing_is_known_of_an_hour_that_the_clock_was_set_forward(recording: Recording) -> None:
+    recording.poll(0, 1200)
+    roll_up(now=after(4900))
+    recording.poll(4800, 6000)
+    roll_up()
+    drop_polls()
+    for step in STEPS:
+        recording.check(step, 0, 6000)
+
+
+def test_rollups_are_kept_for_their_own_time_and_deleted_objects_as_long_as_the_longest(recording: Recording) -> None:
+    recording.poll(0, 14_400)
+    roll_up()
+    Queue.objects.filter(pk=recording.ids[2]).update(gone_at=after(2010))
+    trim_history(after(14_400), 1, rollup_days={60: 2 / 24, 600: 5 / 24})
+    assert [Snapshot.objects.order_by("at")[0].at, Rollup.objects.filter(step=60).order_by("at")[0].at] == [after(10_620), after(7200)]
+    assert Rollup.objects.filter(step=600).count() == 23 and Queue.objects.filter(pk=recording.ids[2]).exists()
+    recording.check(600, 0, 14_400)
+    trim_history(after(14_400), 1, rollup_days={60: 2 / 24, 600: 2 / 24})
+    assert not Queue.objects.filter(pk=recording.ids[2]).exists()
+
+
+def test_history_is_kept_within_its_bytes(recording: Recording) -> None:
+    recording.poll(0, 9000)
+    roll_up()
+    before = {one.tier: one for one in measure_and_trim(0)}
+    total = sum(one.size_bytes for one in before.values())
+    assert list(before) == [5, 60, 600] and total > 100_000
+    for _ in range(4):  # up to a keyframe more is left each time
+        measure_and_trim(total * 0.7)
+    after_that = {one.tier: one for one in history_sizes()}
+    assert sum(one.size_bytes for one in after_that.values()) < total * 0.75
+    assert after_that[5].first > before[5].first and after_that[60].first == before[60].first
+    recording.check(600, 0, 9000)
+
+
+def test_when_polls_alone_are_not_enough_minutes_go_and_then_all_alike() -> None:
+    day = 86_400.0
+    stored = [Stored(5, 0, day, 100.0), Stored(60, 0, 10 * day, 100.0), Stored(600, 0, 80 * day, 100.0)]
+    assert kept_seconds(stored, 300) == {}
+    assert kept_seconds(stored, 250) == {5: day / 2}
+    assert kept_seconds(stored, 150) == pytest.approx({5: 3600.0, 60: 4.583333 * day}, rel=1e-5)
+    least = kept_seconds(stored, 10)
+    assert least[5] == 1800 and least[600] == pytest.approx(7 * day * 10 / 22.916667, rel=1e-6)
+
+
+def test_the_step_is_chosen_by_the_time_and_by_what_is_recorded(recording: Recording) -> None:
+    recording.poll(0, 7200)
+    where = (EVERYTHING, recording.broker.pk, "queues", recording.ids[0], ["ready"])
+    assert steps(queries.history(*where, after(3600), after(7200), None).times) == {5}
+    roll_up()
+    drop_polls()
+    found = queries.history(*where, after(4), after(7200), None)
+    assert (steps(found.times), found.times[0]) == ({60}, NOON)
+    assert steps(queries.history_bands(*where, NOON - timedelta(days=80), after(7200)).times) == {10_800}
+
+
+def steps(times: list[datetime]) -> set[float]:
+    return {(later - earlier).total_seconds() for earlier, later in pairwise(times)}
+
+
+def test_polls_that_are_packed_answer_as_before(recording: Recording) -> None:
+    recording.poll(0, 7200)
+    where = (EVERYTHING, recording.broker.pk, "queues")
+    exact = [seconds for seconds in range(0, 7200, 311) if seconds not in range(3000, 3730)]
+
+    def read() -> list[object]:
+        found: list[object] = [queries.history(*where, queue, [*NAMES], NOON, after(7200), step) for queue in recording.ids[:2] for step in (11, 30)]
+        found += [queries.sparklines(*where, recording.ids, "depth", after(100), after(5000), 60)]
+        found += [queries.recorded(recording.broker.pk, "queues", after(seconds)) for seconds in exact]
+        for seconds in exact:
+            at, then = moment(recording.broker.pk, "queues", after(seconds)) or (None, None)
+            assert then is not None
+            found.append((at, then.every_seconds, {name: {key: one for key, one in then.column(name).items() if one is not None} for name in NAMES[1:]}))
+        return found
+
+    before, polls = read(), Snapshot.objects.count()
+    assert [pack_history() for _ in range(3)] == [12, 9, 0]
+    assert read() == before and Snapshot.objects.count() == polls  # nothing is rolled up yet
+    roll_up()
+    pack_history()
+    assert Snapshot.objects.filter(is_key=False).count() < 10 < polls / 5
+    Rollup.objects.all().delete()
+    assert read() == before
+    recording.check(60, 0, 7200)
+    assert moment(recording.broker.pk, "queues", after(3400)) is None
+
+
+def test_polls_are_deleted_once_they_are_packed_and_rolled_up_and_blocks_are_trimmed_too(recording: Recording) -> None:
+    recording.poll(0, 7200)
+    roll_up(now=recording.last)  # up to 6600
+    pack_history(), pack_history()
+    assert after(6000) < Snapshot.objects.filter(is_key=False).earliest("at").at < after(6600) < SnapshotBlock.objects.latest("until").until
+    before = history_sizes()[0].size_bytes
+    trim_history(after(7200), 1.5)
+    assert after(1200) <= SnapshotBlock.objects.earliest("at").at <= after(1800)
+    assert history_sizes()[0].size_bytes < before
+
+
+def test_packed_polls_of_a_time_that_is_recorded_again_are_deleted(recording: Recording) -> None:
+    recording.poll(0, 7200)
+    roll_up()
+    pack_history()
+    recording.poll(1230, 1260)
+    assert SnapshotBlock.objects.latest("until").until <= after(1230) and SnapshotBlock.objects.exists()
