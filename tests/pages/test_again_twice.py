@@ -48,5 +48,6 @@ def _waits_for_the_first() -> bool:
     if connection.vendor == "sqlite":
         return True
     with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")  # else it is the same throughout a transaction
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
         return bool(cursor.fetchone()[0])
