@@ -14,8 +14,9 @@ from workers.reports import Report, encode
 
 MOST_OF_A_WORKER = 200
 DELETED_AT_ONCE = 5_000
+MOST_NOTED = 1_000
 _noted: dict[int, Report] = {}
-"""By worker what this process stored of it last: values that are the same objects need not be compared."""
+"""By worker what this process stored of it last, of the latest MOST_NOTED: values that are the same objects need not be compared."""
 
 
 def note_reports(workers: Iterable[tuple[int, WorkerState]], now: datetime) -> None:
@@ -32,7 +33,15 @@ def note_reports(workers: Iterable[tuple[int, WorkerState]], now: datetime) -> N
         if known.get(key) != content_hash:
             rows.append(WorkerReport(worker_id=key, at=now, content_hash=content_hash, data=data))
     WorkerReport.objects.bulk_create(rows)
-    transaction.on_commit(lambda: _noted.update(changed))
+    transaction.on_commit(lambda: _note(changed))
+
+
+def _note(reports: dict[int, Report]) -> None:
+    for key, report in reports.items():
+        _noted.pop(key, None)
+        _noted[key] = report
+    for key in list(_noted)[:-MOST_NOTED]:
+        del _noted[key]
 
 
 def _report(worker: WorkerState) -> Report:
