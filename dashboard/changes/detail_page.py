@@ -61,6 +61,15 @@ class ChangePage:
         return f"{reverse('routing')}?{urlencode(parts | ({} if at is None else {'at': at.isoformat()}))}"
 
     @property
+    def moments(self) -> list[tuple[str, str]]:
+        """(words, address) of the overview as it was on both sides of the change."""
+        earlier = self.change.earlier_at or self.change.at - JUST_BEFORE
+        return [
+            (f"The overview {words}", f"{reverse('overview')}?{urlencode({'broker': self.change.broker.name, 'at': at.isoformat()})}")
+            for words, at in (("before", earlier), ("after", self.change.at))
+        ]
+
+    @property
     def around(self) -> str:
         """The list of what changed within a few minutes of it."""
         start, end = self.change.at - timedelta(minutes=5), self.change.at + timedelta(minutes=5)

@@ -68,6 +68,7 @@ def test_a_removed_binding_is_listed_and_its_page_explains_the_route_before_and_
     assert "mail" in before and "audit" in before
     assert "audit" in after and "mail" not in after
     assert "/routing/?broker=prod&amp;vhost=%2F&amp;exchange=orders&amp;routing_key=order.any.eu&amp;at=" in page
+    assert 'href="/?broker=prod&amp;at=' in page
 
 
 def test_changes_are_filtered_by_the_address_and_paged(person: Client, broker: Broker, now: datetime) -> None:
