@@ -31,6 +31,7 @@ from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.notifications import views as targets
 from dashboard.operations import about_views
 from dashboard.operations import views as health
+from dashboard.overview import node_views as node
 from dashboard.overview import views as overview
 from dashboard.people import views as account
 from dashboard.periodic import views as periodic
@@ -53,6 +54,7 @@ from dashboard.workers import views as workers
 handler500 = "dashboard.operations.problems.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", overview.page, name="overview"),
+    path("nodes/<int:pk>/", node.page, name="node"),
     path("queues/", queues.page, name="queues"),
     path("queues/<int:pk>/", queue.page, name="queue"),
     path("queues/<int:pk>/messages/", peek_views.page, name="peek"),

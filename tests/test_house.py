@@ -13,7 +13,7 @@ APPS = ("brokers", "workers", "dashboard")
 OF_DJANGO = {"migrations", "commands"}
 MOST_LOOSE_MODULES = 16
 LONGEST_FILE = 300
-MOST_SCRIPT_LINES = 1150
+MOST_SCRIPT_LINES = 1400
 LONGEST_LINE = 170
 ROUTES = ("poll", "inventory", "named change", "event", "finding", "notice", "chart of months", "question")
 

@@ -24,6 +24,7 @@ from brokers.queries.brokers_and_nodes import (
     watched_as,
 )
 from brokers.queries.change_log import ChangeFilter, change, changes_page, topologies_around
+from brokers.queries.changes_about import changes_about_exchange, changes_about_queue, changes_of_broker
 from brokers.queries.clients import (
     channel_page,
     channels,
@@ -56,9 +57,11 @@ from brokers.queries.exchanges_and_bindings import (
 )
 from brokers.queries.frames import Recorded, recorded
 from brokers.queries.gone import gone_exchanges, gone_queues
+from brokers.queries.one_node import node_by_id
 from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.past_routing import past_routing, routing_state
 from brokers.queries.queue_lists import internal_queues, queue, queue_by_id, queue_counts, queue_names, queue_names_ending, queues, queues_by_ids, queues_named
+from brokers.queries.recorded import kind_recorded_since
 from brokers.queries.time_series import History, HistoryBands, histories, history, history_bands, history_until_now, sparklines, sparklines_until_now
 from brokers.queries.timeline import change_after, change_before, change_times, first_recorded, last_recorded, recorded_beside, recorded_since
 from brokers.queries.topologies import QueueFacts, queue_facts, topology
@@ -93,7 +96,10 @@ __all__ = [
     "change_before",
     "change_times",
     "changes",
+    "changes_about_exchange",
+    "changes_about_queue",
     "changes_of",
+    "changes_of_broker",
     "changes_page",
     "channel_page",
     "channels",
@@ -124,8 +130,10 @@ __all__ = [
     "installation_id",
     "internal_queues",
     "inventory_stored_at",
+    "kind_recorded_since",
     "last_recorded",
     "named_changes",
+    "node_by_id",
     "nodes",
     "number_of_queues",
     "past_routing",

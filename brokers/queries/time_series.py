@@ -20,11 +20,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from brokers.bands import bands
-from brokers.models import Broker, Exchange, Queue, VirtualHost
+from brokers.models import Broker, Exchange, Node, Queue, VirtualHost
 from brokers.queries.blocks import polled
 from brokers.queries.frames import keyframes_from
 from brokers.queries.outline import Outline, outline
-from brokers.queries.pages import visible_brokers
+from brokers.queries.pages import of_whole_brokers, visible_brokers
 from brokers.queries.partly_visible import exchanges_in
 from brokers.queries.spans import DEPTH_OF, recorded_metrics, spans
 from brokers.queries.visible import rows_in
@@ -233,6 +233,7 @@ def _seen(scope: Scope, broker_id: int, kind: str, ids: Sequence[int]) -> set[in
         return set(ids)
     rows: dict[str, QuerySet[Any]] = {
         "broker": Broker.objects.filter(rows_in(scope, broker="name", vhost=""), pk=broker_id),
+        "nodes": Node.objects.filter(of_whole_brokers(scope, broker_id), pk__in=ids),
         "vhosts": VirtualHost.objects.filter(rows_in(scope, vhost="name"), broker_id=broker_id, pk__in=ids),
         "queues": Queue.objects.filter(rows_in(scope, queue="name"), broker_id=broker_id, pk__in=ids),
         "exchanges": Exchange.objects.filter(rows_in(scope) | (exchanges_in(scope, broker_id) & ~Q(name="")), broker_id=broker_id, pk__in=ids),

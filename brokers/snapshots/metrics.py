@@ -31,6 +31,14 @@ METRICS: Mapping[str, tuple[Metric, ...]] = {
     "broker": (*_TOTALS, Metric("unroutable_per_second", _RATE)),
     "vhosts": _TOTALS,
     "exchanges": (Metric("publish_in_per_second", _RATE), Metric("publish_out_per_second", _RATE)),
+    "nodes": (
+        Metric("memory_used_bytes"),
+        Metric("disk_free_bytes"),
+        Metric("file_descriptors_used"),
+        Metric("sockets_used"),
+        Metric("processes_used"),
+        Metric("run_queue"),
+    ),
     "workers": (
         Metric("active"),
         Metric("reserved"),

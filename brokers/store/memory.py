@@ -179,7 +179,7 @@ class BrokerMemory:
     def write_gap(self, broker_id: int, at: datetime) -> None:
         """Stores, inside the caller's transaction, that a poll failed which began at that moment."""
         self.unbroken = False
-        for kind in ("queues", "broker", "exchanges", "vhosts"):
+        for kind in ("queues", "broker", "exchanges", "vhosts", "nodes"):
             self.writer(broker_id, kind).write_gap(at)
 
     def rate(self, key: tuple[Any, ...], at: datetime, count: int | None) -> float | None:

@@ -11,29 +11,41 @@ from brokers.diff import ChangeText
 from brokers.models import Binding, Broker, Exchange, Node, VirtualHost
 from brokers.parts import EXCHANGES, VHOSTS
 from brokers.routing.queue_types import UNDEFINED
+from brokers.snapshots import METRICS
 from brokers.stats import BrokerStats, NodeStats
+from brokers.store.memory import BrokerMemory
+
+_RECORDED = tuple(metric.name for metric in METRICS["nodes"])
 
 
-def save_nodes(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
-    """The changes of nodes after storing them (none at the first poll). A poll without nodes had no permission to list them: rows are kept and age."""
+def save_nodes(broker: Broker, poll: BrokerStats, memory: BrokerMemory) -> list[ChangeText]:
+    """The changes of nodes after storing them and their snapshot (none at the first poll). A poll without nodes had no permission to list them: rows are
+    kept and age, and history has a gap."""
+    writer = memory.writer(broker.pk, "nodes")
     if not poll.nodes:
+        writer.write_gap(poll.at)
         return []
     rows = {node.name: node for node in Node.objects.filter(broker=broker, gone_at=None)}
     found: list[ChangeText] = []
+    recorded: dict[int, list[float | None]] = {}
     for stats in poll.nodes:
         row = rows.pop(stats.name, None)
         if row is None:
-            Node.objects.create(broker=broker, at=poll.at, **_stored(stats))
+            row = Node.objects.create(broker=broker, at=poll.at, **_stored(stats))
             found.append(ChangeText("node", "added", "", stats.name, f"Node {stats.name} joined", after=_shown(stats)))
+            recorded[row.pk] = [getattr(stats, name) for name in _RECORDED]
             continue
         found += [*_node_changes(row, stats), *_alarm_changes(row, stats)]
         for name, value in _stored(stats).items():
             setattr(row, name, value)
         row.at = poll.at
         row.save()
+        recorded[row.pk] = [getattr(stats, name) for name in _RECORDED]
     for row in rows.values():
         Node.objects.filter(pk=row.pk).update(gone_at=poll.at)
         found.append(ChangeText("node", "gone", "", row.name, f"Node {row.name} left the cluster", before=_shown(row)))
+        recorded[row.pk] = [None] * len(_RECORDED)
+    writer.write(recorded, poll.at)
     return [] if broker.polled_at is None else found
 
 

@@ -47,7 +47,7 @@ def save_poll(broker_id: int, poll: BrokerStats, now: datetime, memory: BrokerMe
             changes = [
                 *_broker_changes(broker, poll),
                 *save_virtual_hosts(broker, poll),
-                *save_nodes(broker, poll),
+                *save_nodes(broker, poll, memory),
                 *save_queues(broker_id, poll, memory),
             ]
             save_exchange_rates(broker_id, poll, memory)

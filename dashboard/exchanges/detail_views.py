@@ -10,9 +10,9 @@ from brokers.queries.one_moment import one_moment
 from brokers.queries.pages import share_brokers
 from dashboard.exchanges.bindings import Bindings
 from dashboard.exchanges.detail_page import ExchangePage
-from dashboard.layout.charts import chosen_range
+from dashboard.layout.charted import charts_answer
 from dashboard.layout.frame import shell_of
-from dashboard.layout.rates_and_depth import exchange_charts, range_links
+from dashboard.layout.rates_and_depth import exchange_chart_context
 from dashboard.live.seen import live_page
 
 PARTS = ("bindings", "publishers", "notice", "what", "transfers")
@@ -28,9 +28,9 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         raise shell.missing(queries.exchange_by_id(scope, pk), "No exchange has this id.")
     share_brokers([exchange], shell.brokers if shell.at else ())
     shown, bindings = ExchangePage(scope, exchange, now), Bindings(scope, exchange, request.path, request.GET)
-    part, span = request.GET.get("part"), chosen_range(request.GET.get("range"))
+    part = request.GET.get("part")
     if part == "charts":
-        return render(request, "components/_charts.html", {"charts": exchange_charts(scope, exchange, span, now), "range_links": range_links(request, span)})
+        return charts_answer(request, "components/_charts.html", exchange_chart_context(request, scope, exchange, now))
     if part in PARTS:
         made = {"bindings": bindings.context, "publishers": shown.publishers, "transfers": shown.transfers}.get(part, dict)()
         template = "components/_transfers.html" if part == "transfers" else f"exchanges/_{part}.html"
@@ -39,8 +39,7 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         **bindings.context(),
         **shown.publishers(),
         **shown.transfers(),
-        "charts": exchange_charts(scope, exchange, span, now),
-        "range_links": range_links(request, span),
+        **exchange_chart_context(request, scope, exchange, now),
     }
     return render(
         request, "exchanges/detail.html", {"page": shown, **live_page(shown.topics, [f"exchange-{pk}"], [shown.broker], scope=scope), **shown.head(), **parts}

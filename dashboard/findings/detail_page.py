@@ -24,7 +24,9 @@ from dashboard.findings.notified import NOT_NOTIFIED, NOTIFIED, event_text, noti
 from dashboard.findings.rule import Body, read_body
 from dashboard.layout import charts as series
 from dashboard.layout import formatting
-from dashboard.layout.charts import RANGES, Chart, Line, Mark, Range
+from dashboard.layout.chart_marks import Mark
+from dashboard.layout.chart_ranges import RANGES, Range, up_to
+from dashboard.layout.charts import Chart, Line
 from dashboard.layout.moments import at_text
 from dashboard.models import Finding, FindingEvent, Silence, User
 from dashboard.people import access
@@ -222,18 +224,18 @@ class FindingPage:
         if shown is None or drawn is None or self.broker is None:
             return None
         title, unit, kind, pk, line = drawn
+        stretch = up_to(self.now if self.at is None else self.at, shown, follows=self.at is None)
+        where = (self.scope, self.broker.pk, kind, pk, line.metrics)
         if self.at is not None:
-            start = self.at - timedelta(seconds=shown.seconds)
-            history = broker_queries.history(self.scope, self.broker.pk, kind, pk, line.metrics, start, self.at, shown.step_seconds)
+            history = broker_queries.history(*where, stretch.start, stretch.end, stretch.step_seconds)
         else:
-            where = (self.scope, self.broker.pk, kind, pk, line.metrics, shown.seconds, shown.step_seconds)
-            history = kept.shared(kept.state_of([self.broker]), broker_queries.history_until_now, *where)
+            history = kept.shared(kept.state_of([self.broker]), broker_queries.history_until_now, *where, stretch.seconds, stretch.step_seconds)
         marks = [
             Mark(self.began, "again since" if self.finding.again_since else "at least since" if self.finding.since_at_least else "began", self.finding.level)
         ]
         marks += [Mark(self.finding.closed_at, "cleared", "ok")] if self.finding.closed_at else []
         return series.chart(
-            "finding", title, unit, history=history, lines=[line], row="", broker_id=self.broker.pk, range=shown, now=self.now, marks=marks, decimals=0
+            "finding", title, unit, history=history, lines=[line], row="", broker_id=self.broker.pk, shown=stretch, now=self.now, marks=marks, decimals=0
         )
 
 

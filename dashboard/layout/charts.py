@@ -1,48 +1,28 @@
-"""Charts: which range and step they have, which lines, the points they begin with, and their last points as a table.
+"""Charts: which lines they have, the points and marks they begin with, and the same as a table.
 
 Pure. `templates/components/_chart.html` prints a Chart, `static/js/charts.js` draws it and appends what arrives. A page makes one with
-`chart(...)` from a history of `brokers.queries` and includes the component `with chart=…`; without scripts its table is there.
+`chart(...)` from a history of `brokers.queries` and includes the component `with chart=…`; without scripts its table is there. Which stretch
+of time it shows is a Stretch of `chart_ranges`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import msgspec
 
 from dashboard.layout import formatting
+from dashboard.layout.chart_marks import Mark, folded, within
+from dashboard.layout.chart_ranges import Stretch
 
-POINTS_AT_MOST = 288  # a day in steps of 300 s, which the history answers from its keyframes alone
-SHORTEST_STEP_SECONDS = 5
 TABLE_ROWS = 60
-
-
-class Range(msgspec.Struct, frozen=True):
-    """A stretch of time up to now that a page's charts share: `key` is what `?range=` holds."""
-
-    key: str
-    seconds: int
-    words: str
-
-    @property
-    def step_seconds(self) -> int:
-        """The distance of points: at most 288 on a chart, never closer than the shortest step that is stored."""
-        return max(SHORTEST_STEP_SECONDS, -(-self.seconds // POINTS_AT_MOST // SHORTEST_STEP_SECONDS) * SHORTEST_STEP_SECONDS)
-
-
-RANGES = (Range("15m", 900, "15 min"), Range("1h", 3600, "1 h"), Range("6h", 21600, "6 h"), Range("24h", 86400, "24 h"))
-DEFAULT_RANGE = RANGES[1]
-
-
-def chosen_range(text: str | None) -> Range:
-    """The range that `?range=` names; an unknown one is the last hour.
-
-    >>> chosen_range("6h").step_seconds, chosen_range(None).key
-    (75, '1h')
-    """
-    return next((one for one in RANGES if one.key == text), DEFAULT_RANGE)
+BEFORE, LOW, HIGH = "before:", "low:", "high:"
+"""Prefixes of metrics that live rows never continue: of an earlier time, and the lowest and highest within each step."""
+BANDED: dict[tuple[str, ...], str] = {("ready", "unacknowledged"): "depth"}
+"""Sums of metrics that have extremes of their own."""
+UNITS: dict[str, Callable[[float | None], str]] = {"bytes": formatting.data_size}
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -54,13 +34,10 @@ class Line(msgspec.Struct, frozen=True):
     dash: str = ""  # the second channel: "5 3" dashed, "2 2" dotted
     fill: bool = False
 
-
-class Mark(msgspec.Struct, frozen=True):
-    """Something that happened, drawn as a dashed vertical with words."""
-
-    at: datetime
-    text: str
-    colour: str = "axis"
+    @property
+    def is_before(self) -> bool:
+        """Whether it is of an earlier time."""
+        return self.metrics[0].startswith(BEFORE)
 
 
 class History(Protocol):
@@ -74,9 +51,22 @@ class History(Protocol):
     def resolution_seconds(self) -> float: ...
 
 
+class Band(Protocol):
+    """What `brokers.queries.history_bands` answers: the extremes within each step, None for a gap."""
+
+    @property
+    def minimum(self) -> Mapping[str, Sequence[float | None]]: ...
+    @property
+    def maximum(self) -> Mapping[str, Sequence[float | None]]: ...
+
+
 class TableRow(msgspec.Struct, frozen=True):
+    """The figures of a moment, or what happened then, in words."""
+
     at: datetime
-    figures: tuple[str, ...]
+    time: str
+    figures: tuple[str, ...] = ()
+    words: str = ""
 
 
 class Chart(msgspec.Struct, frozen=True):
@@ -88,22 +78,49 @@ class Chart(msgspec.Struct, frozen=True):
     row: str  # the live row whose numbers continue it: "queue-17", "broker-1"
     broker_id: int
     lines: tuple[Line, ...]
-    range: Range
+    shown: Stretch
     now: datetime
-    points: dict[str, Any]  # {"times": [epoch seconds], "values": {metric: [number or None]}}
-    marks: tuple[dict[str, Any], ...]
+    times: tuple[datetime, ...]
+    values: dict[str, list[float | None]]  # {metric: a number for each time}; an earlier time's by BEFORE and the metric
+    columns: tuple[list[float | None], ...]  # the same by line
+    marks: tuple[Mark, ...]  # all of the stretch, the oldest first
     table: tuple[TableRow, ...]
     gaps: tuple[str, ...]  # stretches without a record, as text
     recorded_since: str  # "" if the range begins with a record
     decimals: int
+    band: tuple[str, ...] = ()  # the metrics of the lowest and the highest of the first line; () without
     interval_seconds: int = 5  # how often numbers are recorded: points further apart than three of these are a gap
 
     @property
     def data(self) -> dict[str, Any]:
         """What the script begins with; a dash as canvases take it, moments as seconds."""
         lines = [msgspec.to_builtins(line) | {"dash": [int(length) for length in line.dash.split()]} for line in self.lines]
-        span = {"range": self.range.seconds, "step": self.range.step_seconds, "interval": self.interval_seconds, "rendered": self.now.timestamp()}
-        return {"lines": lines, **self.points, "marks": self.marks, **span, "decimals": self.decimals}
+        shown = self.shown
+        span = {
+            "from": shown.start.timestamp(),
+            "to": shown.end.timestamp(),
+            "range": shown.range.seconds if shown.range else shown.seconds,
+            "follows": shown.follows,
+            "step": shown.step_seconds,
+        }
+        points = {"times": [round(at.timestamp(), 1) for at in self.times], "values": {name: _short(column) for name, column in self.values.items()}}
+        marks = [{"at": mark.at.timestamp(), "text": mark.text, "colour": mark.colour} for mark in folded(self.marks, shown)]
+        return {
+            "lines": lines, **points, "marks": marks, **span, "interval": self.interval_seconds, "rendered": self.now.timestamp(), "decimals": self.decimals,
+            "unit": self.unit, "band": self.band or None,
+        }  # fmt: skip
+
+    @property
+    def compared_note(self) -> str:
+        """Why there is no second line, where one was chosen."""
+        compared = self.shown.compared
+        if compared is None or not self.lines or any(value is not None for _, column in self._before for value in column):
+            return ""
+        return f"Nothing was recorded at the same time {compared.words}." if self._before else ""
+
+    @property
+    def _before(self) -> list[tuple[Line, list[float | None]]]:
+        return [(line, column) for line, column in zip(self.lines, self.columns, strict=True) if line.is_before]
 
 
 def chart(
@@ -115,57 +132,86 @@ def chart(
     lines: Sequence[Line],
     row: str,
     broker_id: int,
-    range: Range,
+    shown: Stretch,
     now: datetime,
+    before: History | None = None,
+    band: Band | None = None,
     marks: Sequence[Mark] = (),
     decimals: int = 1,
 ) -> Chart:
-    """The chart of `lines` over the history, with its last points as a table, the newest first."""
-    metrics = {metric for line in lines for metric in line.metrics}
-    values = {metric: list(history.values.get(metric, ())) or [None] * len(history.times) for metric in sorted(metrics)}
-    columns = [summed([values[metric] for metric in line.metrics]) for line in lines]
-    written = formatting.number if decimals == 0 else formatting.rate
+    """The chart of `lines` over the history, with its last points as a table, the newest first. `before`: the history of the same stretch at an
+    earlier time, with as many points, of which the first line is drawn too. `band`: around that line, where each point stands for many records."""
+    times = tuple(history.times)
+    own = [metric for line in lines for metric in line.metrics]
+    values = {metric: _as_long(history.values.get(metric, ()), len(times)) for metric in sorted(set(own))}
+    drawn = list(lines)
+    if before is not None and shown.compared is not None and lines:
+        first = lines[0]
+        drawn.append(Line(f"{first.label}, {shown.compared.words}", tuple(f"{BEFORE}{metric}" for metric in first.metrics), "s5", "5 3"))
+        values |= {f"{BEFORE}{metric}": _as_long(before.values.get(metric, ()), len(times)) for metric in first.metrics}
+    of_first = BANDED.get(lines[0].metrics, lines[0].metrics[0]) if lines and band is not None else ""
+    has_band = band is not None and of_first in band.maximum and of_first in band.minimum
+    if band is not None and has_band:
+        values |= {f"{LOW}{of_first}": _as_long(band.minimum[of_first], len(times)), f"{HIGH}{of_first}": _as_long(band.maximum[of_first], len(times))}
+    columns = [summed([values[metric] for metric in line.metrics]) for line in drawn]
+    kept = within(marks, shown)
     return Chart(
         key=key,
         title=title,
         unit=unit,
         row=row,
         broker_id=broker_id,
-        lines=tuple(lines),
-        range=range,
+        lines=tuple(drawn),
+        shown=shown,
         now=now,
-        points={"times": [round(at.timestamp(), 1) for at in history.times], "values": {name: _short(column) for name, column in values.items()}},
-        marks=_within(marks, range, now),
-        table=tuple(TableRow(history.times[index], tuple(written(column[index]) for column in columns)) for index in newest(columns, TABLE_ROWS)),
-        gaps=_gap_texts(history, columns, range, now),
-        recorded_since=_recorded_since(history, columns, range, now),
+        times=times,
+        values=values,
+        columns=tuple(columns),
+        marks=kept,
+        table=_table(times, columns, kept, now, UNITS.get(unit) or (formatting.number if decimals == 0 else formatting.rate)),
+        gaps=_gap_texts(history, columns[: len(lines)], shown),
+        recorded_since=_recorded_since(history, columns[: len(lines)], shown),
         decimals=decimals,
+        band=(f"{LOW}{of_first}", f"{HIGH}{of_first}") if has_band else (),
         interval_seconds=max(1, round(history.resolution_seconds)),
     )
 
 
-def _gap_texts(history: History, columns: Sequence[Sequence[float | None]], shown: Range, now: datetime) -> tuple[str, ...]:
-    """The gaps as text, including that from the last record to now if three records are missing there, as the script hatches it."""
-    found = [f"{formatting.moment_text(start, now)} to {formatting.moment_text(end, now)}" for start, end in gaps(history.times, columns)]
-    longest = timedelta(seconds=3 * max(shown.step_seconds, history.resolution_seconds))
+def _as_long(values: Sequence[float | None], length: int) -> list[float | None]:
+    """So many values, those that are missing unknown."""
+    return [*values[:length], *[None] * (length - len(values))]
+
+
+def _table(
+    times: Sequence[datetime], columns: Sequence[Sequence[float | None]], marks: Sequence[Mark], now: datetime, written: Callable[[float | None], str]
+) -> tuple[TableRow, ...]:
+    """The last points, and what happened since the first of them, the newest first."""
+    shown = newest(columns, TABLE_ROWS)
+    rows = [TableRow(times[index], formatting.moment_text(times[index], now), tuple(written(column[index]) for column in columns)) for index in shown]
+    since = rows[-1].at if len(rows) == TABLE_ROWS else None
+    rows += [TableRow(mark.at, formatting.moment_text(mark.at, now), words=mark.text) for mark in marks if since is None or mark.at >= since]
+    return tuple(sorted(rows, key=lambda row: row.at, reverse=True))
+
+
+def _gap_texts(history: History, columns: Sequence[Sequence[float | None]], shown: Stretch) -> tuple[str, ...]:
+    """The gaps as text, including that from the last record to the end if three records are missing there, as the script hatches it."""
+    end = shown.end
+    found = [f"{formatting.moment_text(start, end)} to {formatting.moment_text(until, end)}" for start, until in gaps(history.times, columns)]
     last = next((history.times[index] for index in newest(columns, 1)), None)
-    if last is not None and now - last > longest:
-        found.append(f"{formatting.moment_text(last, now)} to now")
+    if last is not None and end - last > _longest(history, shown):
+        found.append(f"{formatting.moment_text(last, end)} to {'now' if shown.follows else formatting.moment_text(end, end)}")
     return tuple(found)
 
 
-def _recorded_since(history: History, columns: Sequence[Sequence[float | None]], shown: Range, now: datetime) -> str:
+def _recorded_since(history: History, columns: Sequence[Sequence[float | None]], shown: Stretch) -> str:
     """When the first record within the range was made, where the range begins before it: the chart begins there."""
     first = next((at for index, at in enumerate(history.times) if any(column[index] is not None for column in columns)), None)
-    longest = timedelta(seconds=3 * max(shown.step_seconds, history.resolution_seconds))
-    begin = now - timedelta(seconds=shown.seconds)
-    return formatting.moment_text(first, now) if first is not None and first - begin > longest else ""
+    return formatting.moment_text(first, shown.end) if first is not None and (shown.is_cut or first - shown.start > _longest(history, shown)) else ""
 
 
-def _within(marks: Sequence[Mark], shown: Range, now: datetime) -> tuple[dict[str, Any], ...]:
-    """The marks inside the range as the script reads them."""
-    first = now - timedelta(seconds=shown.seconds)
-    return tuple({"at": mark.at.timestamp(), "text": mark.text, "colour": mark.colour} for mark in marks if mark.at >= first)
+def _longest(history: History, shown: Stretch) -> timedelta:
+    """How far apart two records are at most."""
+    return timedelta(seconds=3 * max(shown.step_seconds, history.resolution_seconds))
 
 
 def _short(values: Sequence[float | None]) -> list[float | None]:

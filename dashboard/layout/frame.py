@@ -34,7 +34,7 @@ _OF_TASKS = (
     "tasks", "task", "flow", "periodic", "failures", "failure", "task_revoke", "revocation", "task_again", "run_again_batch", "statistics", "statistics_name",
 )  # fmt: skip
 PAGES = (
-    ("Overview", "overview", "layout-dashboard", ("overview",)),
+    ("Overview", "overview", "layout-dashboard", ("overview", "node")),
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),

@@ -1,78 +1,78 @@
-"""The charts of one queue and of one exchange, with the range of the address."""
+"""The charts of one queue and of one exchange."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlencode
 
 from django.http import HttpRequest
 
-from brokers import queries
+from brokers import queries as broker_queries
 from brokers.models import Exchange, Queue
-from brokers.queries import kept
 from brokers.scope import Scope
-from dashboard.layout.charts import RANGES, Chart, Line, Mark, Range, chart
+from dashboard import queries
+from dashboard.layout.chart_marks import Mark
+from dashboard.layout.chart_ranges import Stretch
+from dashboard.layout.charted import chart_context, chosen_stretch, histories_of
+from dashboard.layout.charts import Chart, Line, chart
+from dashboard.layout.happened import marks_of_changes, marks_of_findings, marks_of_people
 
-DEPTH = (Line("depth", ("ready", "unacknowledged"), "level", "", True),)
+DEPTH = (
+    Line("depth", ("ready", "unacknowledged"), "level", "", True),
+    Line("ready", ("ready",), "s1", "6 3"),
+    Line("unacknowledged", ("unacknowledged",), "s3", "2 2"),
+)
 QUEUE_RATES = (
     Line("in", ("publish_per_second",), "s1"),
     Line("out", ("deliver_per_second",), "s2"),
     Line("ack", ("ack_per_second",), "s3", "4 3"),
     Line("redelivered", ("redeliver_per_second",), "s4", "2 2"),
 )
+CONSUMERS = (Line("consumers", ("consumers",)),)
+MEMORY = (Line("memory", ("memory_bytes",)),)
 EXCHANGE_RATES = (Line("in", ("publish_in_per_second",), "s1", "", True), Line("out", ("publish_out_per_second",), "s2"))
 
 
-def queue_charts(scope: Scope, queue: Queue, shown: Range, now: datetime) -> list[Chart]:
-    """Depth and rates. A rate that was never anything but 0 or unknown (redelivered, mostly) is left out."""
-    metrics = ("ready", "unacknowledged", *(line.metrics[0] for line in QUEUE_RATES))
-    end = queue.gone_at or now
-    history = _history(scope, "queues", queue, metrics, shown)
-    common: dict[str, Any] = {
-        "history": history,
-        "row": f"queue-{queue.pk}",
-        "broker_id": queue.broker_id,
-        "range": shown,
-        "now": end,
-    }
+def queue_charts(scope: Scope, queue: Queue, shown: Stretch, now: datetime) -> list[Chart]:
+    """Depth, rates, consumers and memory. A rate that was never anything but 0 or unknown (redelivered, mostly) is left out."""
+    metrics = dict.fromkeys(metric for line in (*DEPTH, *QUEUE_RATES, *CONSUMERS, *MEMORY) for metric in line.metrics)
+    read = histories_of(scope, queue.broker, "queues", queue.pk, tuple(metrics), shown)
     left_at = queue.nobody_consumes_since
     marks = [Mark(left_at, "last consumer left", "critical")] if left_at and queue.nobody_since_at_least is False else []
-    rates = [line for line in QUEUE_RATES if line.label != "redelivered" or any(history.values[line.metrics[0]])]
+    marks += marks_of_changes(broker_queries.changes_about_queue(scope, queue, shown.start, shown.end))
+    marks += marks_of_people(scope, queue.broker_id, shown)
+    marks += marks_of_findings(queries.findings_between(scope, queue.broker_id, shown.start, shown.end, kind="queue", object_id=queue.pk))
+    common = _common(f"queue-{queue.pk}", queue, shown, now) | {"history": read.history, "before": read.before, "marks": marks}
+    rates = [line for line in QUEUE_RATES if line.label != "redelivered" or any(read.history.values[line.metrics[0]])]
     return [
-        chart("depth", "Depth", "messages", lines=DEPTH, marks=marks, decimals=0, **common),
-        chart("rates", "Rates", "messages per second", lines=rates, marks=marks, **common),
+        chart("depth", "Depth", "messages", lines=DEPTH, decimals=0, **common),
+        chart("rates", "Rates", "messages per second", lines=rates, **common),
+        chart("consumers", "Consumers", "consumers", lines=CONSUMERS, decimals=0, **common),
+        chart("memory", "Memory", "bytes", lines=MEMORY, decimals=0, **common),
     ]
 
 
-def _history(scope: Scope, kind: str, one: Queue | Exchange, metrics: tuple[str, ...], shown: Range) -> queries.History:
-    """Up to now, to when it was deleted, or to the past moment that is shown."""
-    where = (scope, one.broker_id, kind, one.pk, metrics)
-    if end := one.past_at or one.gone_at:
-        return queries.history(*where, end - timedelta(seconds=shown.seconds), end, shown.step_seconds)
-    return kept.shared(kept.state_of([one.broker]), queries.history_until_now, *where, shown.seconds, shown.step_seconds)
-
-
-def exchange_charts(scope: Scope, exchange: Exchange, shown: Range, now: datetime) -> list[Chart]:
+def exchange_charts(scope: Scope, exchange: Exchange, shown: Stretch, now: datetime) -> list[Chart]:
     metrics = tuple(line.metrics[0] for line in EXCHANGE_RATES)
-    end = exchange.gone_at or now
-    history = _history(scope, "exchanges", exchange, metrics, shown)
-    row = f"exchange-{exchange.pk}"
-    rates = chart(
-        "rates",
-        "Rates",
-        "messages per second",
-        lines=EXCHANGE_RATES,
-        history=history,
-        row=row,
-        broker_id=exchange.broker_id,
-        range=shown,
-        now=end,
+    read = histories_of(scope, exchange.broker, "exchanges", exchange.pk, metrics, shown)
+    marks = marks_of_changes(broker_queries.changes_about_exchange(scope, exchange, shown.start, shown.end))
+    marks += marks_of_people(scope, exchange.broker_id, shown)
+    common = _common(f"exchange-{exchange.pk}", exchange, shown, now)
+    return [chart("rates", "Rates", "messages per second", lines=EXCHANGE_RATES, history=read.history, before=read.before, marks=marks, **common)]
+
+
+def queue_chart_context(request: HttpRequest, scope: Scope, queue: Queue, now: datetime) -> dict[str, Any]:
+    """The context of the part "charts" of its page."""
+    shown = chosen_stretch(request.GET.dict(), now, queue.broker, "queues", first_seen_at=queue.first_seen_at, end=queue.past_at or queue.gone_at)
+    return chart_context(request, queue_charts(scope, queue, shown, now), shown)
+
+
+def exchange_chart_context(request: HttpRequest, scope: Scope, exchange: Exchange, now: datetime) -> dict[str, Any]:
+    shown = chosen_stretch(
+        request.GET.dict(), now, exchange.broker, "exchanges", first_seen_at=exchange.first_seen_at, end=exchange.past_at or exchange.gone_at
     )
-    return [rates]
+    return chart_context(request, exchange_charts(scope, exchange, shown, now), shown)
 
 
-def range_links(request: HttpRequest, shown: Range) -> list[dict[str, Any]]:
-    """The buttons 15 min, 1 h, 6 h, 24 h as links that keep the rest of the address."""
-    kept = {name: value for name, value in request.GET.items() if name not in ("range", "part")}
-    return [{"words": each.words, "url": f"?{urlencode({**kept, 'range': each.key})}", "current": each == shown} for each in RANGES]
+def _common(row: str, one: Queue | Exchange, shown: Stretch, now: datetime) -> dict[str, Any]:
+    return {"row": row, "broker_id": one.broker_id, "shown": shown, "now": now}

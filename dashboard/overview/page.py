@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode
@@ -13,20 +13,22 @@ from django.urls import reverse
 
 from brokers import queries
 from brokers.models import Broker, PollAttempt, VirtualHost
-from brokers.queries import History, kept
+from brokers.queries import kept
 from brokers.scope import Scope
 from brokers.visibility import WITHOUT_MONITORING
 from dashboard.findings.cards import Card, cards
 from dashboard.findings.open_now import OpenNow, open_now, why_rules_stand_still
-from dashboard.layout import charts as series
 from dashboard.layout import formatting, levels, visibility
-from dashboard.layout.charts import Chart, Line, Range
+from dashboard.layout.chart_ranges import OF_CHARTS, Links, Stretch, links_of
+from dashboard.layout.charted import Histories, chosen_stretch, histories_of
+from dashboard.layout.charts import Chart
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.lists import SPARK_POINTS, last_hour
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.models import Finding
 from dashboard.overview import head
+from dashboard.overview.broker_charts import broker_charts
 from dashboard.overview.celery_panel import PastWork, Work
 from dashboard.overview.queue_summary import QueueSummary, queue_summary
 from dashboard.overview.row import broker_row, node_row, vhost_row
@@ -51,8 +53,8 @@ class ShownAttempt(msgspec.Struct, frozen=True):
 class OneBroker:
     """The overview of one broker; `vhost` narrows all of it but the broker's nodes. `opened`: the findings that are open, where they were read already."""
 
-    def __init__(self, scope: Scope, broker: Broker, vhost: str | None, shown: Range, now: datetime, opened: OpenNow | None = None) -> None:
-        self.scope, self.broker, self.vhost, self.range, self.now = scope, broker, vhost, shown, now
+    def __init__(self, scope: Scope, broker: Broker, vhost: str | None, query: Mapping[str, str], now: datetime, opened: OpenNow | None = None) -> None:
+        self.scope, self.broker, self.vhost, self.given, self.now = scope, broker, vhost, query, now
         self.opened = open_now(scope, [broker]) if opened is None else opened
         self.at = broker.past_at
         self.work = (Work if self.at is None else PastWork)(scope, broker, vhost, now, self.opened)
@@ -170,35 +172,23 @@ class OneBroker:
         return f"?{urlencode(chosen)}"
 
     @cached_property
-    def _history(self) -> History:
+    def shown(self) -> Stretch:
+        return chosen_stretch(self.given, self.now, self.broker, "broker" if self.vhost is None else "vhosts", end=self.at)
+
+    @cached_property
+    def _read(self) -> Histories:
         kind, pk = ("broker", self.broker.pk) if self.vhost is None else ("vhosts", self.place.pk if self.place else 0)
-        where = (self.scope, self.broker.pk, kind, pk, BROKER_METRICS)
-        if self.at is not None:
-            return queries.history(*where, self.at - timedelta(seconds=self.range.seconds), self.at, self.range.step_seconds)
-        return kept.shared(self._state, queries.history_until_now, *where, self.range.seconds, self.range.step_seconds)
+        return histories_of(self.scope, self.broker, kind, pk, BROKER_METRICS, self.shown)
 
     @cached_property
     def sparks(self) -> dict[str, list[float | None]]:
         """The course of each of the broker's figures over the page's range."""
-        values = self._history.values
+        values = self._read.history.values
         return {metric: thinned(values.get(metric, []), SPARK_POINTS) for metric in BROKER_METRICS}
 
     @cached_property
-    def chart(self) -> Chart:
-        lines = (Line("published", ("publish_per_second",), "s1", fill=True), Line("delivered", ("deliver_per_second",), "s2", dash="6 3"))
-        marks = [series.Mark(change.at, change.text) for change in self.changes if change.kind in ("node", "alarm", "policy", "operator_policy")]
-        return series.chart(
-            "messages",
-            "Messages",
-            "per second",
-            history=self._history,
-            lines=lines,
-            row=self.figures.key,
-            broker_id=self.broker.pk,
-            range=self.range,
-            now=self.now,
-            marks=marks,
-        )
+    def charts(self) -> list[Chart]:
+        return broker_charts(self.scope, self.broker, self.vhost, self._read, self.shown, self.now, self.figures.key, self.opened.silenced)
 
     @cached_property
     def changes(self) -> list[Any]:
@@ -272,9 +262,9 @@ class OneBroker:
         return " · ".join(parts)
 
     @property
-    def ranges(self) -> list[dict[str, Any]]:
-        chosen = {"broker": self.broker.name} | ({"vhost": self.vhost} if self.vhost else {})
-        return [{"words": one.words, "url": f"?{urlencode({**chosen, 'range': one.key})}", "current": one == self.range} for one in series.RANGES]
+    def chart_links(self) -> Links:
+        chosen = {name: value for name, value in self.given.items() if name in OF_CHARTS}
+        return links_of(reverse("overview"), {"broker": self.broker.name} | ({"vhost": self.vhost} if self.vhost else {}) | chosen, self.shown)
 
     @property
     def topics(self) -> list[str]:

@@ -16,6 +16,7 @@ from dashboard.findings.open_now import NOTHING_KNOWN, OpenNow
 from dashboard.layout import formatting, levels
 from dashboard.live.rows import LiveRow
 
+CHARTED = ("memory_used_bytes", "disk_free_bytes", "file_descriptors_used", "sockets_used", "processes_used", "run_queue")
 DISK_BAR_LIMITS = 4  # the disk's size is not reported, so the bar ends at what is free, or at so many times the limit
 
 
@@ -113,7 +114,7 @@ def node_row(node: Node, now: datetime, opened: OpenNow = NOTHING_KNOWN) -> Live
             "reason": level.reason,
         },
         mark={"level": level.word, "stale": "yes" if stale else "no"},
-        number={"memory": node.memory_used_bytes, "disk": node.disk_free_bytes},
+        number={metric: getattr(node, metric) for metric in CHARTED},
         html={
             "level": _level(level, node.name),
             "memory_bar": bar(node.memory_used_bytes, node.memory_limit_bytes, node.memory_limit_bytes),

@@ -10,7 +10,6 @@ from brokers.models import Broker
 from brokers.scope import Scope
 from dashboard.findings.cards import Card, cards
 from dashboard.findings.open_now import open_now
-from dashboard.layout.charts import Range
 from dashboard.live import topics
 from dashboard.models import Finding
 from dashboard.overview import head
@@ -20,11 +19,11 @@ from dashboard.overview.page import CARDS, TROUBLE, OneBroker
 class SeveralBrokers:
     """The overview of all brokers: a card each, and what is wrong with any of them, or with Hareline itself."""
 
-    def __init__(self, scope: Scope, brokers: Sequence[Broker], shown: Range, now: datetime) -> None:
+    def __init__(self, scope: Scope, brokers: Sequence[Broker], now: datetime) -> None:
         self.scope, self.now = scope, now
         self.at = next((broker.past_at for broker in brokers if broker.past_at is not None), None)
         self.opened = open_now(scope, brokers)
-        self.cards = [OneBroker(scope, broker, None, shown, now, self.opened) for broker in brokers]
+        self.cards = [OneBroker(scope, broker, None, {}, now, self.opened) for broker in brokers]
 
     @property
     def problems(self) -> list[Finding]:

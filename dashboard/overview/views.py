@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from brokers.queries.one_moment import one_moment
-from dashboard.layout.charts import chosen_range
+from dashboard.layout.charted import charts_answer
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.overview.page import OneBroker
@@ -18,17 +18,19 @@ PARTS = ("state", "figures", "charts", "changes", "queues", "workers", "nodes", 
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
     """The whole page, or with `?part=` one of its parts."""
-    shell, shown = shell_of(request), chosen_range(request.GET.get("range"))
+    shell = shell_of(request)
     now = shell.now
     part = request.GET.get("part")
     if not shell.brokers:
         return render(request, "overview/empty.html")
     if shell.broker is None:
-        several = SeveralBrokers(shell.scope, shell.brokers, shown, now)
+        several = SeveralBrokers(shell.scope, shell.brokers, now)
         template = "overview/_several.html" if part == "several" else "overview/several.html"
         return render(request, template, {"overview": several, "now": now, **live_page(several.topics, brokers=shell.brokers, scope=shell.scope)})
     shell.check_recorded()
-    one = OneBroker(shell.scope, shell.broker, shell.vhost, shown, now)
+    one = OneBroker(shell.scope, shell.broker, shell.vhost, request.GET.dict(), now)
+    if part == "charts":
+        return charts_answer(request, "overview/_charts.html", {"overview": one, "charts": one.charts if one.is_recorded else []})
     if part in PARTS:
         return render(request, f"overview/_{part}.html", {"overview": one, "now": now})
     template = "overview/past.html" if shell.at else "overview/index.html"

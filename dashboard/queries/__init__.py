@@ -28,6 +28,7 @@ from dashboard.queries.findings import (
     visible_silences,
 )
 from dashboard.queries.findings_then import finding_times, findings_open_at, rounds_at, silenced_at
+from dashboard.queries.marked_findings import findings_between
 from dashboard.queries.marks import mark, marks, marks_page
 from dashboard.queries.notifications import (
     Queue,
@@ -93,6 +94,7 @@ __all__ = [
     "feed_tokens",
     "finding",
     "finding_times",
+    "findings_between",
     "findings_by_ids",
     "findings_like",
     "findings_of_rule",

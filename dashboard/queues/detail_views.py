@@ -8,9 +8,9 @@ from django.shortcuts import render
 from brokers import queries
 from brokers.queries.one_moment import one_moment
 from brokers.queries.pages import share_brokers
-from dashboard.layout.charts import chosen_range
+from dashboard.layout.charted import charts_answer
 from dashboard.layout.frame import shell_of
-from dashboard.layout.rates_and_depth import queue_charts, range_links
+from dashboard.layout.rates_and_depth import queue_chart_context
 from dashboard.live.seen import live_page
 from dashboard.people.access import may
 from dashboard.queues.detail_page import QueuePage
@@ -28,15 +28,15 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         raise shell.missing(queries.queue_by_id(scope, pk), "No queue has this id.")
     share_brokers([queue], shell.brokers if shell.at else ())
     shown = QueuePage(scope, queue, now)
-    part, span = request.GET.get("part"), chosen_range(request.GET.get("range"))
+    part = request.GET.get("part")
     if part == "charts":
-        return render(request, "components/_charts.html", {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)})
+        return charts_answer(request, "components/_charts.html", queue_chart_context(request, scope, queue, now))
     if part in PARTS:
         makers = {name: getattr(shown, name) for name in ("bindings", "consumers", "settings", "transfers", "waiting")}
         template = "components/_transfers.html" if part == "transfers" else f"queues/_{part}.html"
         return render(request, template, {"page": shown, **shown.head(), **makers.get(part, dict)()})
     parts = {**shown.bindings(), **shown.consumers(), **shown.settings(), **shown.transfers(), **shown.waiting()}
-    charts = {"charts": queue_charts(scope, queue, span, now), "range_links": range_links(request, span)}
+    charts = queue_chart_context(request, scope, queue, now)
     may_peek = may(request.user, "peek", shown.broker.name, queue.vhost, queue.name)
     return render(
         request,

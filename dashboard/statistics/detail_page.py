@@ -16,7 +16,10 @@ from dashboard import queries as own_queries
 from dashboard.layout import charts as series
 from dashboard.layout import formatting
 from dashboard.layout.addresses import ListAddress, tasks_address
-from dashboard.layout.charts import Chart, Line, Mark, Range
+from dashboard.layout.chart_marks import Mark
+from dashboard.layout.chart_ranges import Links as ChartLinks
+from dashboard.layout.chart_ranges import Range, Stretch
+from dashboard.layout.charts import Chart, Line
 from dashboard.layout.filter_language import quoted
 from dashboard.layout.moments import moment_of
 from dashboard.statistics.differences import Difference, differences
@@ -131,7 +134,7 @@ class StatisticsOfOne:
     def charts(self) -> list[Chart]:
         shown, waits = self.range, tuple(Line(line.label, (f"wait_{line.metrics[0]}",), line.colour, line.dash) for line in DURATION_LINES)
         words = next((words for key, _, words in RANGES if key == shown.key), formatting.duration(shown.length))
-        across = Range(shown.key, int(shown.length.total_seconds()), words)
+        across = Stretch(shown.since, shown.until, Range(shown.key, int(shown.length.total_seconds()), words), step=shown.seconds)
         marks = [Mark(self.at, "compared here")] if self.at else []
         kinds = (
             ("tasks", "Tasks", f"{'an' if shown.period == 'hour' else 'a'} {shown.period}", COUNT_LINES, 0),
@@ -140,10 +143,17 @@ class StatisticsOfOne:
         )
         return [
             series.chart(
-                key, title, unit, history=self.history, lines=lines, row="", broker_id=self.broker.pk, range=across, now=shown.until, marks=marks, decimals=n
+                key, title, unit, history=self.history, lines=lines, row="", broker_id=self.broker.pk, shown=across, now=shown.until, marks=marks, decimals=n
             )
             for key, title, unit, lines, n in kinds
         ]
+
+    @property
+    def chart_links(self) -> ChartLinks:
+        """Only what the page has no links of its own for."""
+        address = self.address.with_(**{"from": self.since, "to": self.until, "part": "charts"})
+        whole = self.address.with_(**{"from": None, "to": None}) if self.since or self.until else ""
+        return ChartLinks(whole=whole, csv=f"{address}&csv=")
 
     @property
     def distributions(self) -> list[tuple[str, list[Bar]]]:

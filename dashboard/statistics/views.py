@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from brokers import queries as broker_queries
 from brokers.queries.one_moment import one_moment
+from dashboard.layout.charted import charts_answer
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.statistics import export as exported
@@ -45,6 +46,8 @@ def of_one(request: HttpRequest) -> HttpResponse:
     if not shell.scope.touches(broker.name, given["vhost"]) or ("queue" in given and not shell.scope.covers(broker.name, given["vhost"], given["queue"])):
         raise Http404("These statistics may not be viewed, or there are none.")
     shown = StatisticsOfOne(shell.scope, given, request.path, broker, given["vhost"], timezone.now())
+    if request.GET.get("part") == "charts":
+        return charts_answer(request, "components/_charts.html", {"charts": shown.charts, "chart_links": shown.chart_links})
     return render(request, "statistics/detail.html", {"page": shown, **live_page([], brokers=shell.brokers, scope=shell.scope)})
 
 

@@ -15,14 +15,19 @@ from brokers import queries
 from brokers.conditions import Condition
 from brokers.models import Change, Queue
 from brokers.scope import Scope
+from dashboard import queries as dashboard_queries
 from dashboard.control.section import ControlSection
 from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import charts as series
 from dashboard.layout import formatting
-from dashboard.layout.addresses import ListAddress, tasks_address
-from dashboard.layout.charts import Chart, Line, Mark
+from dashboard.layout.addresses import tasks_address
+from dashboard.layout.chart_marks import MOST_MARKS, Mark
+from dashboard.layout.chart_ranges import Links, Stretch, links_of
+from dashboard.layout.charted import chosen_stretch, histories_of
+from dashboard.layout.charts import Chart, Line
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.filter_language import quoted
+from dashboard.layout.happened import marks_of_findings, marks_of_people
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.models import User
@@ -45,7 +50,9 @@ SOLO_CHARTS = "This node reports only between its tasks (pool solo), so the char
 RATE_LINES = (Line("succeeded", ("succeeded_per_second",), "s1", fill=True), Line("failed", ("failed_per_second",), "s2", dash="5 3"))
 LOAD_LINES = (Line("load, 1 min", ("load",), "s1", fill=True),)
 CLOCK_LINES = (Line("clock ahead of Hareline’s", ("clock_skew_seconds",), "s1"),)
+MEMORY_LINES = (Line("at most so far", ("peak_memory_bytes",)),)
 CHANGES_AT_MOST = 50
+LOOKED_BACK = timedelta(days=1)
 
 
 class ConsumedQueue:
@@ -60,8 +67,7 @@ class WorkerDetail:
 
     def __init__(self, scope: Scope, worker: Worker, path: str, query: QueryDict, now: datetime, user: User | AnonymousUser) -> None:
         self.scope, self.worker, self.now, self.user = scope, worker, now, user
-        self.address = ListAddress(path, query)
-        self.range = series.chosen_range(query.get("range"))
+        self.query, self.path = {name: str(value) for name, value in query.items()}, path
         self.wanted_task = query.get("task", "").strip()
 
     @cached_property
@@ -195,27 +201,33 @@ class WorkerDetail:
         place = (self.worker.broker_id, self.worker.vhost)
         return [topics.Topic(topics.BROKER, place[0]).name, *(topics.Topic(kind, *place).name for kind in (topics.WORKERS, topics.QUEUES))]
 
+    @cached_property
+    def shown(self) -> Stretch:
+        return chosen_stretch(self.query, self.now, self.worker.broker, "workers", first_seen_at=self.worker.first_seen_at, end=self.worker.past_at)
+
     @property
-    def range_links(self) -> list[dict[str, object]]:
-        return [{"words": one.words, "url": self.address.with_(range=one.key), "current": one == self.range} for one in series.RANGES]
+    def chart_links(self) -> Links:
+        return links_of(self.path, self.query, self.shown)
 
     @cached_property
     def charts(self) -> list[Chart]:
         """Slots and rates on the same time axis."""
-        metrics = [metric for line in SLOT_LINES + RATE_LINES + LOAD_LINES + CLOCK_LINES for metric in line.metrics]
-        worker, start = self.worker, self.now - timedelta(seconds=self.range.seconds)
-        history = queries.history(self.scope, worker.broker_id, "workers", worker.pk, metrics, start, self.now, self.range.step_seconds)
+        metrics = [metric for line in SLOT_LINES + RATE_LINES + LOAD_LINES + CLOCK_LINES + MEMORY_LINES for metric in line.metrics]
+        worker = self.worker
+        read = histories_of(self.scope, worker.broker, "workers", worker.pk, metrics, self.shown)
+        marks = self.marks
 
         def chart(key: str, title: str, unit: str, lines: Sequence[Line], decimals: int) -> Chart:
             return series.chart(
-                key, title, unit, history=history, lines=lines, row=self.row.key, broker_id=worker.broker_id,
-                range=self.range, now=self.now, decimals=decimals, marks=self.marks,
+                key, title, unit, history=read.history, before=read.before, lines=lines, row=self.row.key, broker_id=worker.broker_id,
+                shown=self.shown, now=self.now, decimals=decimals, marks=marks,
             )  # fmt: skip
 
         return [
             chart("slots", "Slots", "tasks", SLOT_LINES, 0),
             chart("rates", "Tasks", "per second", RATE_LINES, 1),
             chart("load", "Load of the machine", "average", LOAD_LINES, 1),
+            chart("memory", "Memory of the main process", "bytes", MEMORY_LINES, 0),
             chart("clock", "Clock", "seconds ahead", CLOCK_LINES, 1),
         ]
 
@@ -227,13 +239,18 @@ class WorkerDetail:
     @cached_property
     def changes(self) -> list[Change]:
         """When the node came, went or restarted in the last day, the latest first."""
-        since = self.now - timedelta(seconds=series.RANGES[-1].seconds)
-        return queries.changes_of(self.worker.broker_id, "worker", self.worker.vhost, [self.worker.hostname], since, CHANGES_AT_MOST)
+        return self._changes(self.now - LOOKED_BACK, CHANGES_AT_MOST)
+
+    def _changes(self, since: datetime, most: int) -> list[Change]:
+        return queries.changes_of(self.worker.broker_id, "worker", self.worker.vhost, [self.worker.hostname], since, most)
 
     @property
     def marks(self) -> list[Mark]:
-        """The same on the charts."""
-        return [Mark(change.at, self._what(change).partition(":")[0]) for change in self.changes]
+        """When it came, went or restarted while the charts show it, and what was found of it then."""
+        worker, shown = self.worker, self.shown
+        marks = [Mark(change.at, self._what(change).partition(":")[0]) for change in self._changes(shown.start, MOST_MARKS)]
+        found = dashboard_queries.findings_between(self.scope, worker.broker_id, shown.start, shown.end, kind="worker", object_id=worker.pk)
+        return marks + marks_of_people(self.scope, worker.broker_id, shown) + marks_of_findings(found)
 
     @property
     def restarts(self) -> list[tuple[datetime, str]]:

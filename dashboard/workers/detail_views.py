@@ -7,6 +7,7 @@ from django.shortcuts import render
 
 from brokers.queries.one_moment import one_moment
 from brokers.queries.pages import share_brokers
+from dashboard.layout.charted import charts_answer
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.workers.detail_page import WorkerDetail
@@ -27,6 +28,8 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     detail = WorkerDetail(scope, worker, request.path, request.GET, shell.now, request.user)
     part = request.GET.get("part")
     context = {"detail": detail, "worker": worker, "row": detail.row, "now": detail.now}
+    if part == "charts":
+        return charts_answer(request, "workers/_charts.html", {**context, "charts": detail.charts})
     if part in PARTS:
         return render(request, f"workers/_{part}.html", context)
     template = "workers/past.html" if shell.at else "workers/detail.html"

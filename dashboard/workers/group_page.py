@@ -14,8 +14,10 @@ from brokers.queries.time_series import History
 from brokers.scope import Scope
 from dashboard.layout import charts as series
 from dashboard.layout import formatting
-from dashboard.layout.addresses import ListAddress
-from dashboard.layout.charts import Chart, Line, Mark
+from dashboard.layout.chart_marks import MOST_MARKS, Mark
+from dashboard.layout.chart_ranges import SHORTEST_STEP_SECONDS, Links, Stretch, links_of
+from dashboard.layout.charted import chosen_stretch
+from dashboard.layout.charts import Chart, Line
 from dashboard.live import topics
 from dashboard.workers import board
 from workers import queries as worker_queries
@@ -26,7 +28,7 @@ LINES = (
     Line("running", ("active",), "s1", fill=True), Line("reserved", ("reserved",), "s2"), Line("waiting for ETA", ("scheduled",), "s3", dash="2 2"),
     Line("slots", ("concurrency",), "s5", dash="5 3"),
 )  # fmt: skip
-LISTED, MARKS_AT_MOST = 200, 40
+LISTED = 200
 
 
 class WorkerGroup:
@@ -34,8 +36,7 @@ class WorkerGroup:
 
     def __init__(self, scope: Scope, broker: Broker, vhost: str, name: str, path: str, query: QueryDict, now: datetime) -> None:
         self.scope, self.broker, self.vhost, self.name, self.now = scope, broker, vhost, name, now
-        self.address = ListAddress(path, query)
-        self.range = series.chosen_range(query.get("range"))
+        self.query, self.path = {name: str(value) for name, value in query.items()}, path
 
     @cached_property
     def everyone(self) -> list[Worker]:
@@ -71,15 +72,19 @@ class WorkerGroup:
     def topics(self) -> list[str]:
         return [topics.Topic(topics.BROKER, self.broker.pk).name, topics.Topic(topics.WORKERS, self.broker.pk, self.vhost).name]
 
+    @cached_property
+    def chart_shows(self) -> Stretch:
+        return chosen_stretch(self.query, self.now, self.broker, "workers")
+
     @property
-    def range_links(self) -> list[dict[str, object]]:
-        return [{"words": one.words, "url": self.address.with_(range=one.key), "current": one == self.range} for one in series.RANGES]
+    def chart_links(self) -> Links:
+        return links_of(self.path, self.query, self.chart_shows)
 
     @property
     def marks(self) -> list[Mark]:
         """When nodes came, went or restarted."""
-        since = self.now - timedelta(seconds=self.range.seconds)
-        found = queries.changes_of(self.broker.pk, "worker", self.vhost, [worker.hostname for worker in self.everyone], since, MARKS_AT_MOST)
+        since = self.chart_shows.start
+        found = queries.changes_of(self.broker.pk, "worker", self.vhost, [worker.hostname for worker in self.everyone], since, MOST_MARKS)
         return [Mark(change.at, change.text.removeprefix("Worker ").partition(":")[0]) for change in found]
 
     @property
@@ -94,15 +99,19 @@ class WorkerGroup:
     @cached_property
     def charts(self) -> list[Chart]:
         metrics = [metric for line in LINES for metric in line.metrics]
-        start, step = self.now - timedelta(seconds=self.range.seconds), self.range.step_seconds
-        keys = [worker.pk for worker in self.everyone]
-        times, found = queries.histories(self.scope, self.broker.pk, "workers", keys, metrics, start, self.now, step)
-        history = History(times, {metric: together(list(found[metric].values()), len(times)) for metric in metrics}, float(series.SHORTEST_STEP_SECONDS))
+        shown = self.chart_shows
+        by = shown.compared.by if shown.compared else None
         drawn = series.chart(
-            "slots", "Slots of all nodes", "tasks", history=history, lines=LINES, row="", broker_id=self.broker.pk,
-            range=self.range, now=self.now, decimals=0, marks=self.marks,
+            "slots", "Slots of all nodes", "tasks", history=self._together(metrics, timedelta()), before=self._together(metrics, by) if by else None,
+            lines=LINES, row="", broker_id=self.broker.pk, shown=shown, now=self.now, decimals=0, marks=self.marks,
         )  # fmt: skip
         return [drawn]
+
+    def _together(self, metrics: Sequence[str], earlier: timedelta) -> History:
+        shown, keys = self.chart_shows, [worker.pk for worker in self.everyone]
+        start, end = shown.start - earlier, shown.end - earlier
+        times, found = queries.histories(self.scope, self.broker.pk, "workers", keys, metrics, start, end, shown.step_seconds)
+        return History(times, {metric: together(list(found[metric].values()), len(times)) for metric in metrics}, float(SHORTEST_STEP_SECONDS))
 
 
 def together(courses: Sequence[Sequence[float | None]], length: int) -> list[float | None]:

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from brokers.queries.one_moment import one_moment
+from dashboard.layout.charted import charts_answer
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.workers.group_page import WorkerGroup
@@ -20,6 +21,8 @@ def page(request: HttpRequest) -> HttpResponse:
         return render(request, "workers/no_group.html")
     group = WorkerGroup(shell.scope, shell.broker, shell.vhost, name, request.path, request.GET, timezone.now())
     part = request.GET.get("part")
-    if part in ("charts", "nodes"):
-        return render(request, f"workers/_group_{part}.html", {"group": group})
+    if part == "charts":
+        return charts_answer(request, "workers/_group_charts.html", {"group": group, "charts": group.charts})
+    if part == "nodes":
+        return render(request, "workers/_group_nodes.html", {"group": group})
     return render(request, "workers/group.html", {"group": group, **live_page(group.topics, brokers=shell.brokers, scope=shell.scope)})

@@ -3,7 +3,7 @@
 import "./live_parts.js"; // whose callbacks come first
 
 const KEPT = "[data-chart-plot], [data-chart-said]";
-const SHOWN = "[data-chart-plot], [data-chart-lines]";
+const SHOWN = "[data-chart-plot], [data-chart-lines], [data-chart-picture]";
 const { callbacks } = window.Idiomorph.defaults;
 const updated = callbacks.beforeAttributeUpdated;
 callbacks.beforeNodeRemoved = (node) => !node.parentElement?.matches(KEPT);

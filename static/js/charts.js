@@ -1,41 +1,29 @@
-// Charts of templates/components/_chart.html: uPlot with one time axis and one cursor for the page, live points, gaps, a keyboard, a table.
+// Charts of templates/components/_chart.html: uPlot with one time axis and one cursor for the page, live points, gaps, marks, a keyboard, a table.
 // What it begins with stands in data-chart; "hareline:row" and "hareline:tick" append. Where some may be missing, its part of the page
-// is fetched again, and the table's rows with it when somebody opens it; a reader's cursor stays. Without scripts the page shows its table.
+// is fetched again, and the table's rows with it when somebody opens it; a reader's cursor stays. A stretch that is dragged over is fetched by its
+// own address, for finer points. Without scripts the page shows its table.
 
 /* global uPlot */ // a classic script before this one: the module form is twice as long
+import { height, paint } from "./chart_band.js";
 import "./chart_kept.js";
+import { overlay } from "./chart_marks.js";
+import { gapsOf, moment, stamp, ticks, written } from "./chart_text.js";
 import { outdated } from "./live_parts.js";
 
 const charts = new Map(); // figure: LiveChart
 const SHORTEST = 60; // seconds that a chart shows at least
+const BEFORE = "before:"; // metrics of an earlier time; nothing live continues them, nor the ends of a band ("low:", "high:")
 
 const token = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--hl-${name}`).trim();
-const clock = (seconds) => new Date(seconds * 1000).toISOString().slice(11, 19);
-
-// The stretches [from, to, words] of the time axis without a value on any line. `longest` is how far apart two records may be; an unknown point
-// between two records is a gap whatever their distance.
-function gapsOf([times, ...lines], longest, [from, to]) {
-  const gaps = [];
-  let last = null;
-  times.forEach((time, index) => {
-    if (!lines.some((line) => line[index] != null)) return;
-    if (last === null && time - from > longest) gaps.push([from, time, `not recorded before ${clock(time)}`]);
-    else if (last !== null && (index - last > 1 || time - times[last] > longest)) gaps.push([times[last], time, "not recorded"]);
-    last = index;
-  });
-  if (last === null) gaps.push([from, to, "nothing recorded"]);
-  else if (to - times[last] > longest) gaps.push([times[last], to, `not recorded since ${clock(times[last])}`]);
-  return gaps;
-}
 
 class LiveChart {
   constructor(figure) {
     this.figure = figure;
     this.part = (name) => figure.querySelector(`[data-chart-${name}]`);
     this.source = figure.dataset.chart;
-    Object.assign(this, JSON.parse(this.source)); // lines, times, values, marks, rendered, range, step, interval, decimals (dashboard/layout/charts.py)
+    Object.assign(this, JSON.parse(this.source)); // dashboard/layout/charts.py, `Chart.data`
     this.metrics = Object.keys(this.values);
-    this.latest = Object.fromEntries(this.metrics.map((metric) => [metric, this.values[metric].at(-1) ?? null]));
+    this.latest = Object.fromEntries(this.metrics.map((metric) => [metric, metric.includes(":") ? null : this.values[metric].at(-1) ?? null]));
     this.ahead = this.rendered - performance.now() / 1000;
     this.longest = 3 * Math.max(this.step, this.interval);
     this.zoomed = null;
@@ -48,6 +36,7 @@ class LiveChart {
 
   // From the first record of the page's charts, if it is later than the range's start, so that a young chart is no sheet of hatching.
   span() {
+    if (!this.follows) return this.zoomed ?? [this.from, this.to];
     const firsts = [...charts.values()].map(({ first }) => first).filter(Boolean);
     const begin = firsts.length ? Math.min(...firsts, this.now() - SHORTEST) : 0;
     return this.zoomed ?? [Math.max(begin, this.now() - this.range), this.now()];
@@ -67,22 +56,28 @@ class LiveChart {
   }
 
   written(value) {
-    if (value == null) return "unknown";
-    if (this.decimals && value > 0 && value < 0.1) return "<0.1";
-    return value.toLocaleString("en", { minimumFractionDigits: this.decimals, maximumFractionDigits: this.decimals });
+    return written(value, this.unit, this.decimals);
+  }
+
+  // Of the lines of now: what an earlier time had fills no gap.
+  gaps() {
+    const own = this.lines.map((line, index) => (line.metrics[0].startsWith(BEFORE) ? null : this.data[index + 1])).filter(Boolean);
+    return gapsOf([this.times, ...own], this.longest, this.span());
   }
 
   // The figure may have been fetched anew around the same elements: one handler each, and no second plot.
   build() {
     const plot = this.part("plot");
-    plot.hidden = this.part("lines").hidden = false;
+    plot.hidden = this.part("lines").hidden = this.part("picture").hidden = false;
     this.plot = new uPlot(this.options(plot), this.data, plot);
     this.resized = new ResizeObserver(() => this.plot.setSize({ width: plot.clientWidth, height: plot.clientHeight }));
     this.resized.observe(plot);
     plot.onkeydown = (event) => this.key(event);
-    plot.ondblclick = this.part("whole").onclick = () => zoom(null);
+    plot.ondblclick = () => this.part("whole").click();
+    this.part("whole").onclick = (event) => event.currentTarget.getAttribute("href") === "?" && (event.preventDefault(), zoom(null));
+    this.part("picture").onclick = async () => (await import("./chart_picture.js")).save(this, token);
     plot.onblur = () => this.cursorTo(null);
-    this.figure.querySelector("summary").onclick = () => outdated(["charts"]);
+    this.figure.querySelector(".chart-table > summary").onclick = () => outdated(["charts"]);
   }
 
   destroy() {
@@ -98,19 +93,25 @@ class LiveChart {
       height: plot.clientHeight,
       padding: [10, 24, 0, 0],
       legend: { show: false },
+      tzDate: (at) => uPlot.tzDate(new Date(at * 1000), "Etc/UTC"),
       cursor: { sync: { key: "page" }, y: false, drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
-      scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => [low < 0 ? low * 1.08 : 0, high > 0 ? high * 1.08 : low < 0 ? 0 : 1] } },
+      scales: { x: { range: () => this.span() }, y: { range: (_, low, high) => height(low, high, this) } },
       axes: [
-        { ...axis, size: 24, grid: { show: false }, space: 80, values: (u, splits, _, __, step) => splits.map((at) => clock(at).slice(0, step < 60 ? 8 : 5)) },
-        { ...axis, size: 52, space: 34, grid: { stroke: () => token("grid"), width: 1 }, values: (u, splits) => splits.map((value) => value.toLocaleString("en")) },
+        { ...axis, size: 24, grid: { show: false }, space: 80, values: (u, splits, _, __, step) => ticks(splits, step) },
+        { ...axis, size: 52, space: 34, grid: { stroke: () => token("grid"), width: 1 }, values: (u, splits) => splits.map((value) => this.tick(value)) },
       ],
       series: [{}, ...this.lines.map((line) => this.series(line))],
       hooks: {
-        draw: [(u) => this.overlay(u), (u) => this.head(u.cursor.idx)],
+        drawAxes: [(u) => this.band && paint(u, this.times, ...this.band.map((metric) => this.values[metric]), this.colour(this.lines[0]))],
+        draw: [(u) => overlay(u, this, token), (u) => this.head(u.cursor.idx)],
         setCursor: [(u) => this.head(u.cursor.idx)],
         setSelect: [(u) => this.select(u)],
       },
     };
+  }
+
+  tick(value) {
+    return this.unit === "bytes" ? this.written(value) : value.toLocaleString("en");
   }
 
   series(line) {
@@ -124,30 +125,12 @@ class LiveChart {
     };
   }
 
-  // Gaps and marks are elements below the canvas, which the style sheet draws.
-  overlay(u) {
-    const place = (time) => Math.min(u.over.clientWidth, Math.max(0, u.valToPos(time, "x")));
-    const piece = (kind, words, from, to = from) => {
-      const element = Object.assign(document.createElement("div"), { className: `chart-${kind}` });
-      element.append(Object.assign(document.createElement("span"), { textContent: words }));
-      Object.assign(element.style, { left: `${place(from)}px`, width: `${place(to) - place(from)}px` });
-      return element;
-    };
-    const [from, to] = this.span();
-    const marks = this.marks.filter(({ at }) => at >= from && at <= to).map(({ at, text, colour }) => {
-      const mark = piece(`mark${place(at) > u.over.clientWidth / 2 ? " chart-mark-late" : ""}`, text, at);
-      mark.style.color = token(colour);
-      return mark;
-    });
-    u.under.replaceChildren(...gapsOf(this.data, this.longest, [from, to]).map(([begin, end, words]) => piece("gap", words, begin, end)), ...marks);
-  }
-
   // Beside the names of the lines: the values under the cursor, else those of now.
   head(at) {
     const isNow = at == null || this.times[at] === undefined;
     const index = isNow ? this.times.length - 1 : at;
-    const isOld = isNow && this.now() - this.times[index] > this.longest;
-    this.part("cursor").textContent = isNow ? "" : clock(this.times[at]);
+    const isOld = isNow && this.span()[1] - this.times[index] > this.longest;
+    this.part("cursor").textContent = isNow ? "" : stamp(this.times[at], this.range);
     this.figure.querySelectorAll("[data-chart-line]").forEach((line, number) => {
       line.querySelector("svg").style.stroke = this.colour(this.lines[number]);
       line.querySelector("b").textContent = this.written(isOld ? null : this.data[number + 1][index]);
@@ -155,7 +138,7 @@ class LiveChart {
   }
 
   sentence(at) {
-    return `${clock(this.times[at])}: ${this.lines.map((line, index) => `${line.label} ${this.written(this.data[index + 1][at])}`).join(", ")}`;
+    return `${stamp(this.times[at], this.range)}: ${this.lines.map((line, index) => `${line.label} ${this.written(this.data[index + 1][at])}`).join(", ")}`;
   }
 
   select(u) {
@@ -166,6 +149,7 @@ class LiveChart {
   }
 
   key(event) {
+    if ("+=-".includes(event.key)) return this.zoomKey(event);
     const step = event.shiftKey ? 10 : 1;
     const shown = this.times.findIndex((time) => time >= this.span()[0]);
     const last = this.times.length - 1;
@@ -174,6 +158,15 @@ class LiveChart {
     if (next === undefined || last < 0) return;
     event.preventDefault();
     this.cursorTo(next === null ? null : Math.min(last, Math.max(Math.max(0, shown), next)));
+  }
+
+  // Half or twice as much, around the cursor.
+  zoomKey(event) {
+    event.preventDefault();
+    const [from, to] = this.span();
+    const middle = this.at == null ? (from + to) / 2 : this.times[this.at];
+    const half = Math.max(SHORTEST / 2, (to - from) * (event.key === "-" ? 1 : 0.25));
+    zoom([middle - half, Math.min(middle + half, this.now())]);
   }
 
   cursorTo(at) {
@@ -200,6 +193,7 @@ class LiveChart {
   }
 
   append(at, numbers = {}) {
+    if (!this.follows) return;
     for (const metric of this.metrics) if (metric in numbers) this.latest[metric] = numbers[metric];
     const last = this.times.at(-1);
     if (at < last) return;
@@ -233,12 +227,17 @@ class LiveChart {
   }
 }
 
+// Shown at once, and fetched by the address that the page's form makes of it: with more points, and to be linked.
 function zoom(span) {
   for (const chart of charts.values()) {
     chart.zoomed = span;
     chart.part("whole").hidden = span === null;
     chart.plot.setData(chart.data, true);
   }
+  const form = document.querySelector("[data-chart-range]");
+  if (!form || span === null) return;
+  [form.elements.from.value, form.elements.to.value] = span.map(moment);
+  form.requestSubmit();
 }
 
 // The keyboard's cursor stands at the same moment in every chart; null takes it away.

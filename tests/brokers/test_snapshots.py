@@ -90,7 +90,7 @@ def test_a_frame_of_an_older_hareline_with_fewer_metrics_reads_as_unknown() -> N
 
 
 def test_unknown_kinds_and_metrics_are_errors_with_what_is_allowed() -> None:
-    with pytest.raises(ValueError, match="allowed: queues, broker, vhosts, exchanges, workers"):
+    with pytest.raises(ValueError, match="allowed: queues, broker, vhosts, exchanges, nodes, workers"):
         metric_index("dogs", "ready")
     with pytest.raises(ValueError, match="unknown metric 'age' of broker; allowed: ready, "):
         metric_index("broker", "age")

@@ -28,7 +28,7 @@ def test_the_first_poll_makes_rows_and_no_rates() -> None:
     queue, broker = the_queue("mail"), Broker.objects.get()
     assert (queue.depth, queue.highest_depth, queue.publish_per_second, queue.nobody_consumes_since) == (5, 5, None, None)
     assert (broker.state, broker.reason, broker.since, broker.polled_at, broker.revision) == ("up", "", NOON, NOON, 1)
-    assert sorted(Snapshot.objects.values_list("kind", "is_key")) == [(kind, True) for kind in ("broker", "exchanges", "queues", "vhosts")]
+    assert sorted(Snapshot.objects.values_list("kind", "is_key")) == [(kind, True) for kind in ("broker", "exchanges", "nodes", "queues", "vhosts")]
     assert texts(broker) == []
     assert queries.queues(EVERYTHING).items[0].broker.name == "prod"
 

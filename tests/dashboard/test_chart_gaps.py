@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from dashboard.layout.charts import Chart, Line, chart, chosen_range
+from dashboard.layout.chart_ranges import stretch_of
+from dashboard.layout.charts import Chart, Line, chart
 from tests.brokers.facts import NOON
 
 ROOT = Path(__file__).parents[2]
@@ -22,7 +23,7 @@ class Recorded(msgspec.Struct):
 
 def shown_as(recorded: Recorded, span: str, now: datetime = NOON) -> Chart:
     lines = [Line("depth", ("depth",))]
-    return chart("d", "Depth", "", history=recorded, lines=lines, row="queue-1", broker_id=1, range=chosen_range(span), now=now)
+    return chart("d", "Depth", "", history=recorded, lines=lines, row="queue-1", broker_id=1, shown=stretch_of({"range": span}, now), now=now)
 
 
 @pytest.mark.parametrize(
@@ -54,7 +55,7 @@ def test_gaps_are_listed_with_the_date_if_not_today_and_up_to_now(now: datetime,
 def test_a_chart_that_begins_with_its_first_record_shows_when_that_was(values: list[float | None], since: str) -> None:
     recorded = Recorded([NOON - timedelta(minutes=2 * before) for before in range(5, -1, -1)], {"depth": values})
     assert shown_as(recorded, "1h").recorded_since == since
-    assert shown_as(Recorded([NOON - timedelta(seconds=900), NOON], {"depth": [1, 2]}), "15m").recorded_since == ""
+    assert shown_as(Recorded([NOON - timedelta(seconds=300), NOON], {"depth": [1, 2]}), "5m").recorded_since == ""
 
 
 def test_each_page_with_charts_has_the_script_that_draws_them() -> None:

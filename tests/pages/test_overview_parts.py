@@ -152,7 +152,7 @@ def test_several_brokers_have_a_card_each(person, prod, now):
     assert 'href="/?broker=staging"' in html
     assert "staging is unreachable" in html
     assert "All 1 queues" not in html
-    assert page(person, "/?broker=prod").count("<figure") == 1
+    assert page(person, "/?broker=prod").count("<figure") == 2
 
 
 def test_the_page_listens_to_what_it_shows(person, prod):

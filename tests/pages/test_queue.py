@@ -139,13 +139,13 @@ def test_charts_begin_with_what_was_recorded_and_have_a_table(person: Client, no
     for seconds, ready in ((20, 3), (15, 5), (10, 7), (5, 11), (0, 13)):
         save_poll(broker.pk, a_poll(now - timedelta(seconds=seconds), a_queue("mail", ready=ready, unacknowledged=1, consumers=1)), now, memory)
     shown = Queue.objects.get(name="mail")
-    page = text_of(person, shown, range="15m")
-    assert page.count("data-chart=") == 2
+    page = text_of(person, shown, range="5m")
+    assert page.count("data-chart=") == 4
     assert f'data-row="queue-{shown.pk}"' in page
-    part = text_of(person, shown, range="15m", part="charts")
-    assert part.count("data-chart=") == 2 and 'href="?range=1h"' in part
+    part = text_of(person, shown, range="5m", part="charts")
+    assert part.count("data-chart=") == 4 and f'href="/queues/{shown.pk}/?range=1h"' in part
     assert '<td class="num">14</td>' in page and '<td class="num">8</td>' in page
-    assert 'href="?range=6h"' in page and 'href="?range=15m" aria-current="true"' in page
+    assert f'href="/queues/{shown.pk}/?range=90d"' in page and f'href="/queues/{shown.pk}/?range=5m" aria-current="true"' in page
 
 
 def test_a_deleted_queue_keeps_its_page_and_links_to_its_successor(person: Client, broker: Broker, now: datetime) -> None:

@@ -71,7 +71,7 @@ NOTHING_HIDDEN = {
     f"/api/v1/history?{IN_SHOP}&queue=SECRETqueue&metric=ready",
     f"/api/v1/history?{IN_SHOP}&exchange=SECRETexchange&metric=publish_in_per_second",
     "/api/v1/history?broker=prod&metric=ready",
-    *("/queues/…/?part=charts", "/exchanges/…/?part=charts", "/connections/…/?part=channels", "/connections/…/?part=notice"),
+    *("/connections/…/?part=channels", "/connections/…/?part=notice"),
 }
 """What has no name but those of its request, whoever reads it; of objects, whichever it is."""
 

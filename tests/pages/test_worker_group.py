@@ -48,11 +48,11 @@ def test_nodes_of_one_deployment_stand_together_and_gone_ones_are_counted(person
 def test_the_history_of_a_group_goes_on_across_a_deploy(person: Client, deployed: list[Worker]) -> None:
     page = person.get(f"{GROUP}&range=15m")
     chart = page.context["group"].charts[0]
-    known = [value for value in chart.points["values"]["concurrency"] if value is not None]
+    known = [value for value in chart.values["concurrency"] if value is not None]
     assert len(known) > 100 and set(known) == {4}
-    assert {value for value in chart.points["values"]["active"] if value is not None} == {3, 1}
+    assert {value for value in chart.values["active"] if value is not None} == {3, 1}
     assert "1 online, 1 gone" in page.content.decode()
-    assert [mark["text"] for mark in chart.marks] == [f"{NEW} is online"]
+    assert [mark.text for mark in chart.marks] == [f"{NEW} is online"]
 
 
 def test_who_may_view_another_queue_sees_no_node_of_the_group(client: Client, deployed: list[Worker]) -> None:

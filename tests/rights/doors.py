@@ -53,6 +53,7 @@ _SILENCE = {"rule": "no_consumer", **_PLACE, "name": "{queue}"}
 
 PAGES: dict[str, tuple[Door, ...]] = {
     "overview": (sees(),),
+    "node": (sees("node"),),
     "queues": (sees(),),
     "queue": (sees("queue"),),
     "peek": (sees("queue"), does("peek", of="queue", width="queue", given={"count": "1"}, answers=(503,))),

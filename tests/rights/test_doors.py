@@ -65,6 +65,8 @@ def expected(role: Role, door: Door, place: str, is_call: bool) -> tuple[int, ..
     visible = place == OTHER and role.sees(ORDERS) if door.of == "vhost" and role.width == "queue" else False
     if door.of in KINDS and not (role.sees(place) or visible):
         return (404,)
+    if door.of == "node" and (role.width != "everywhere" or not role.sees(place)):  # of whole brokers
+        return (404,)
     if door.needs == "view" and not door.of:
         return door.answers
     if visible or role.opens(door.needs if door.of != "vhost" or not role.sees(place) else None, place, door.width):

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client
 from django.utils import timezone
 
-from brokers.models import Change, Lease, Queue
+from brokers.models import Change, Lease, Node, Queue
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence, User
 from dashboard.people.access import ACTIONS, ROLES, Action
 from dashboard.store import rights
@@ -92,6 +92,7 @@ class World:
             Lease.objects.create(name=f"events prod {vhost} {queue}", holder="web-1:12:1-a", taken_at=now, expires_at=now + timedelta(hours=1))
         reason = {"worker_gone": "SECRET-ELSEWHERE-worker@shop: it may still be reconnecting"}
         FindingRound.objects.create(broker=shop.broker, at=now, took_ms=1, rules=1, unsure=reason)
+        self.keys["node", ORDERS] = Node.objects.get().pk
         setting = RuleSetting.objects.create(rule="no_consumer", threshold="off", value=1, user_name="ada", at=now)
         self.keys |= {("setting", ORDERS): setting.pk, ("target", ORDERS): target(name="pager").pk, ("nothing", ORDERS): 10**9}
         User.objects.create_user("manager", is_superuser=True)
