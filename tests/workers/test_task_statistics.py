@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from brokers.models import Broker
 from brokers.scope import EVERYTHING, NOTHING, Place, Scope
 from workers import queries, store
-from workers.models import CountedBatch, TaskStatistic
+from workers.models import CountedBatch, TaskStatistic, TaskTotal
 from workers.queries import StatisticsQuestion
 from workers.receiving.events import Event
 from workers.receiving.task_buffer import TaskBuffer
@@ -291,3 +291,25 @@ def test_periods_in_which_tasks_came_are_those_of_the_virtual_host_whoever_may_v
         for scope in (EVERYTHING, every_queue, Scope((Place(vhost=("/",)),))):
             assert queries.counted_periods(scope, question, {place})[place] == {start for start in wanted if start >= question.since.timestamp()}
         store.sum_statistics()
+
+
+def totals() -> list[tuple[str, str, int]]:
+    return list(TaskTotal.objects.order_by("id").values_list("name", "queue", "succeeded"))
+
+
+def test_totals_only_grow_also_when_the_periods_that_they_are_of_are_deleted(broker: Broker) -> None:
+    save_counted(broker.pk, "/", counted("a", "q", START - 2 * DAY, succeeded=3) | counted("a", "q", succeeded=2) | counted("b", "q"))
+    store.sum_statistics()
+    assert totals() == [("a", "q", 5), ("b", "q", 1)]
+    save_counted(broker.pk, "/", counted("a", "q", START - 800 * DAY) | {Key(int(START), "silent", "q"): nothing()})
+    store.sum_statistics()
+    assert totals() == [("a", "q", 6), ("b", "q", 1)]
+    store.trim_statistics(NOON)
+    assert totals() == [("a", "q", 6), ("b", "q", 1)]
+
+
+def test_a_total_that_has_not_grown_for_a_month_ends(broker: Broker) -> None:
+    save_counted(broker.pk, "/", counted("a", "q", START - 40 * DAY) | counted("b", "q", START - 20 * DAY))
+    store.sum_statistics()
+    store.trim_statistics(NOON)
+    assert totals() == [("b", "q", 1)]

@@ -8,7 +8,7 @@ from workers.models.custom_events import TaskEvents
 from workers.models.failures import FailedTask, FailureCursor, FailureEvent, FailureGroup, FailureHour, FailurePart
 from workers.models.nodes import EventSource, Worker
 from workers.models.reports import WorkerReport
-from workers.models.statistics import CountedBatch, TaskStatistic
+from workers.models.statistics import CountedBatch, TaskStatistic, TaskTotal
 from workers.models.tasks import Task, TaskCount
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "TaskCount",
     "TaskEvents",
     "TaskStatistic",
+    "TaskTotal",
     "Worker",
     "WorkerReport",
 ]

@@ -33,6 +33,29 @@ class TaskStatistic(models.Model):
         indexes = [models.Index(fields=["seconds", "start"], name="workers_statistic_of_period")]
 
 
+class TaskTotal(models.Model):
+    """How many events of each kind were counted of tasks of one name and queue since the row was made: counters that only grow."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, db_index=False)
+    vhost = models.CharField(max_length=255)
+    name = models.CharField(max_length=500)  # as `TaskStatistic` has it
+    queue = models.CharField(max_length=255)
+    sent = models.BigIntegerField(default=0)
+    received = models.BigIntegerField(default=0)
+    started = models.BigIntegerField(default=0)
+    retried = models.BigIntegerField(default=0)
+    rejected = models.BigIntegerField(default=0)
+    revoked = models.BigIntegerField(default=0)
+    failed = models.BigIntegerField(default=0)
+    succeeded = models.BigIntegerField(default=0)
+    counted_until = models.BigIntegerField()  # the latest minute in which any was counted, in seconds since 1970
+
+    class Meta:
+        constraints = [UniqueConstraint(fields=["broker", "vhost", "name", "queue"], name="one_task_total")]
+        indexes = [models.Index(fields=["counted_until"], name="workers_total_until")]
+
+
 class CountedBatch(models.Model):
     """What a batch of events counted, stored with its tasks, until maintenance adds it to the periods. Figures are the sum of both."""
 

@@ -1,6 +1,7 @@
 """Keeps the statistics of tasks: the receiver adds a row a batch, in the batch's transaction; maintenance adds these to the minute, the hour and the day.
 
-Each addition is one transaction with the deletion of what was added, so that a crash loses nothing and counts nothing twice.
+Each addition is one transaction with the deletion of what was added, so that a crash loses nothing and counts nothing twice. Totals are counted beside
+the periods, since a sum of periods shrinks when old ones are deleted.
 """
 
 from __future__ import annotations
@@ -8,13 +9,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import structlog
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import BigIntegerField, Case, F, QuerySet, Value, When
 
-from workers.models import CountedBatch, TaskStatistic
+from workers.models import CountedBatch, TaskStatistic, TaskTotal
 from workers.receiving.task_order import EVENTS
 from workers.task_statistics import (
     DAY,
@@ -38,6 +40,8 @@ AT_ONCE = 500
 MOST_BATCHES = 500  # in one transaction
 MOST_TRANSACTIONS = 20
 MOST_DELETED = 100_000
+TOTALS_KEPT_SECONDS = 30 * DAY
+"""A counter that has not grown for so long ends; it begins at 0 if it is counted again, which readers of counters know as a restart."""
 _NAME, _QUEUE = 500, 255  # the longest that a column takes
 _VALUES = (*EVENT_COLUMNS, "sketches")
 
@@ -92,6 +96,7 @@ def _add(broker_id: int, vhost: str, counts: Iterable[tuple[Key, Counted]], most
     for seconds in TIERS:
         named = list(summed(named, seconds).items())
         _add_to_periods(broker_id, vhost, seconds, named)
+    _add_to_totals(broker_id, vhost, named)
 
 
 def _add_to_periods(broker_id: int, vhost: str, seconds: int, counts: list[tuple[Key, Counted]]) -> None:
@@ -123,21 +128,35 @@ def _add_to_row(row: TaskStatistic, counted: Counted) -> None:
     row.sketches = encoded_sketches(known)
 
 
+def _add_to_totals(broker_id: int, vhost: str, counts: Iterable[tuple[Key, Counted]]) -> None:
+    """Of days, which are few: an UPDATE for each name and queue, or a new row."""
+    for key, counted in counts:
+        if not any(counted.events):
+            continue
+        rows = TaskTotal.objects.filter(broker_id=broker_id, vhost=vhost, name=key.name, queue=key.queue)
+        grown = {name: F(name) + count for name, count in zip(EVENT_COLUMNS, counted.events, strict=True)}
+        until = Case(When(counted_until__lt=key.start, then=Value(key.start)), default=F("counted_until"), output_field=BigIntegerField())
+        if not rows.update(**grown, counted_until=until):
+            values = dict(zip(EVENT_COLUMNS, counted.events, strict=True))
+            TaskTotal.objects.create(broker_id=broker_id, vhost=vhost, name=key.name, queue=key.queue, **values, counted_until=key.start)
+
+
 def trim_statistics(now: datetime, most: int = MOST_DELETED) -> int:
     """How many rows were deleted because their periods are no longer kept, at most so many a call."""
     deleted = 0
     for seconds, kept in KEPT_SECONDS.items():
         old = TaskStatistic.objects.filter(seconds=seconds, start__lt=period(now.timestamp() - kept, seconds)).order_by("start")
         deleted += _delete(old, most - deleted)
-    return deleted
+    rested = TaskTotal.objects.filter(counted_until__lt=period(now.timestamp() - TOTALS_KEPT_SECONDS, DAY)).order_by("counted_until")
+    return deleted + _delete(rested, most - deleted)
 
 
-def _delete(rows: QuerySet[TaskStatistic], most: int) -> int:
+def _delete(rows: QuerySet[Any], most: int) -> int:
     deleted = 0
     while deleted < most:
         keys = list(rows.values_list("pk", flat=True)[: min(AT_ONCE, most - deleted)])
         if not keys:
             break
-        TaskStatistic.objects.filter(pk__in=keys).delete()
+        rows.model._default_manager.filter(pk__in=keys).delete()
         deleted += len(keys)
     return deleted
