@@ -19,6 +19,7 @@ from dashboard.control import views as control
 from dashboard.demo import views as demo
 from dashboard.exchanges import detail_views as exchange
 from dashboard.exchanges import views as exchanges
+from dashboard.exporting import views as exporting
 from dashboard.failures import views as failures
 from dashboard.finder import views as finder
 from dashboard.findings import act_views as finding_acts
@@ -151,6 +152,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("password/change/", account.change_password, name="account_change_password"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
-    path("metrics", health.metrics, name="metrics"),
+    path("metrics", exporting.metrics, name="metrics"),
     path("api/v1/", api.urls),
 ]

@@ -50,6 +50,16 @@ need_chromium() {
   fail "Chromium is missing and can't be installed from here (Debian: sudo apt-get install chromium; macOS: brew install --cask chromium)."
 }
 
+# Reads what Hareline exports: promtool checks it, Prometheus itself receives what is written to it
+need_prometheus() {
+  if command -v promtool >/dev/null && command -v prometheus >/dev/null; then return; fi
+  if run apt_install prometheus && command -v promtool >/dev/null && command -v prometheus >/dev/null; then
+    if [ -d /run/systemd/system ]; then as_root systemctl disable --quiet prometheus >&2 || true; fi
+    return
+  fi
+  fail "Prometheus is missing and can't be installed from here (Debian: sudo apt-get install prometheus; macOS: brew install prometheus)."
+}
+
 # For the browser's tests behind a proxy
 need_nginx() {
   if command -v nginx >/dev/null; then return; fi

@@ -1,1 +1,1 @@
-"""Hareline itself: health, readiness and metrics."""
+"""Hareline itself: health, readiness, its processes."""

@@ -1,4 +1,4 @@
-"""For machines: does the process live, can it work, and how is it. `/healthz` itself is answered by the middleware, before everything else."""
+"""For machines: does the process live, and can it work. `/healthz` itself is answered by the middleware, before everything else."""
 
 from __future__ import annotations
 
@@ -6,11 +6,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST
 
-from dashboard.operations import metrics as numbers
 from dashboard.operations import readiness
-from dashboard.people.access import scope_of
 
 
 @require_safe
@@ -27,10 +24,3 @@ def readyz(request: HttpRequest) -> JsonResponse:
     ready = not any(parts.values())
     states = {name: {"ready": not reason, "reason": reason or None} for name, reason in parts.items()}
     return JsonResponse({"ready": ready, "parts": states, "notes": readiness.notes(now)}, status=200 if ready else 503)
-
-
-@never_cache
-@require_safe
-def metrics(request: HttpRequest) -> HttpResponse:
-    """Prometheus' text; the token is checked by the middleware."""
-    return HttpResponse(numbers.exposition(scope_of(request.user), timezone.now()), content_type=CONTENT_TYPE_LATEST)

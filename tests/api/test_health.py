@@ -1,4 +1,4 @@
-"""healthz, readyz and metrics: for machines, without a login where they reveal nothing."""
+"""healthz and readyz: for machines, without a login where they reveal nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from brokers.models import Broker, Heartbeat
 from brokers.polling import leases
 from dashboard.operations import readiness
 from tests.api.conftest import World
-from workers.models import EventSource, Worker
 
 
 def test_healthz_needs_no_login_no_host_and_no_database() -> None:
@@ -108,45 +107,12 @@ def test_a_process_without_a_heartbeat_for_three_intervals_is_missing(age_second
     assert (readiness.processes(beats, now)["poller"] == "") is ready
 
 
-def test_metrics_are_prometheus_text_for_a_token(world: World) -> None:
-    response = Client().get("/metrics", headers={"Authorization": f"Bearer {world.token}"})
-    text = response.content.decode()
-    assert response.status_code == 200 and response.headers["Content-Type"].startswith("text/plain")
-    for line in (
-        'hareline_broker_up{broker="prod"} 1.0',
-        'hareline_queue_ready{broker="prod",queue="mail",vhost="/"} 2.0',
-        'hareline_worker_slots{broker="prod",vhost="/",worker="a@web-1"} 4.0',
-        'hareline_celery_events_total{broker="prod",vhost="/"} 12.0',
-        "hareline_live_sockets 0.0",
-    ):
-        assert line in text
-    assert 'queue="unknown"' not in text  # what is unknown has no sample
-
-
 def test_queues_that_cant_be_read_have_no_sample_and_their_own_moment(world: World) -> None:
     since = timezone.now() - timedelta(minutes=90)
     limit = {"vhost": None, "what": "queues", "why": "answered with status 500", "grant": "", "part": "queues", "since": since.isoformat()}
     type(world.broker).objects.update(limits=[limit])
     token = {"Authorization": f"Bearer {world.token}"}
-    assert "hareline_queue_ready{" not in Client().get("/metrics", headers=token).content.decode()
+    assert "rabbitmq_queue_messages_ready{" not in Client().get("/metrics", headers=token).content.decode()
     (mail,) = [item for item in Client().get("/api/v1/queues", headers=token).json()["items"] if item["name"] == "mail"]
     assert (mail["level"], mail["level_reason"]) == ("unknown", "the queues of prod have not been read for 1 h 30 min")
     assert mail["at"][:19] == since.isoformat()[:19]
-
-
-def test_metrics_count_every_worker_though_not_each_has_a_series(world: World) -> None:
-    now = timezone.now()
-    Worker.objects.all().delete()
-    states = [Worker.ONLINE] * 503 + [Worker.GONE] * 700  # those that are gone take no series from those online
-    Worker.objects.bulk_create(
-        Worker(broker=world.broker, vhost="/", hostname=f"{state}{number:04}@web", state=state, concurrency=4, first_seen_at=now, changed_at=now)
-        for number, state in enumerate(states)
-    )
-    text = Client().get("/metrics", headers={"Authorization": f"Bearer {world.token}"}).content.decode()
-    assert 'hareline_workers{broker="prod",state="online",vhost="/"} 503.0' in text
-    assert 'hareline_workers{broker="prod",state="gone",vhost="/"} 700.0' in text
-    assert (text.count("hareline_worker_slots{"), "hareline_workers_left_out 3.0" in text) == (500, True)
-    EventSource.objects.update(beat_at=now - timedelta(minutes=5))
-    text = Client().get("/metrics", headers={"Authorization": f"Bearer {world.token}"}).content.decode()
-    assert 'hareline_workers{broker="prod",state="unknown",vhost="/"} 503.0' in text
-    assert "hareline_worker_slots{" not in text
