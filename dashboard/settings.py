@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from brokers.addresses import parse_brokers
 from brokers.errors import InvalidAddress
 from dashboard import environment
+from dashboard.exporting.target import remote_target
 from dashboard.logs import logging_configuration
 from dashboard.people import environment as sign_in
 from dashboard.people import providers
@@ -71,6 +72,7 @@ RETENTION_GONE_WORKER_HOURS = _number("HARELINE_RETENTION_GONE_WORKER_HOURS", "2
 RETENTION_AUDIT_DAYS = _number("HARELINE_RETENTION_AUDIT_DAYS", "366", 1, 36600)
 RETENTION_FINDING_DAYS = _number("HARELINE_RETENTION_FINDING_DAYS", "90", 1, 36600)
 RETENTION_DELIVERY_DAYS = _number("HARELINE_RETENTION_DELIVERY_DAYS", "30", 1, 36600)
+REMOTE_WRITE = remote_target(ENVIRONMENT, _number("HARELINE_REMOTE_WRITE_SECONDS", "15", 1, 300))
 METRICS_SERIES = int(_number("HARELINE_METRICS_SERIES", "10000", 1, 1_000_000))
 API_TOKEN = ENVIRONMENT.get("HARELINE_API_TOKEN", "")
 ADMIN_PASSWORD = ENVIRONMENT.get("HARELINE_ADMIN_PASSWORD", "")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
-from brokers.models import Exchange, Queue
+from brokers.models import Exchange, Queue, Snapshot, SnapshotBlock, VirtualHost
+from brokers.queries.frames import first_of, frames
 from brokers.queries.pages import in_scope
 from brokers.queries.partly_visible import exchanges_in
 from brokers.queries.visible import rows_in
+from brokers.recorded_moments import RecordedMoment, moments_of
 from brokers.scope import Scope
+from brokers.snapshots import RAW_STEP
+
+AT_ONCE = 500
 
 Rows = tuple[int, list[tuple[Any, ...]]]
 """How many there are, and (broker id, virtual host, name, value of each field) of those that are read."""
@@ -29,6 +35,39 @@ def exported_exchanges(scope: Scope, brokers: Collection[int], fields: Sequence[
     if scope.limits_queues:
         rows = rows.filter(~Q(name="") | rows_in(scope))
     return _read(rows.order_by("id"), fields, most)
+
+
+_NAMED: dict[str, type[Any]] = {"queues": Queue, "exchanges": Exchange, "vhosts": VirtualHost}
+
+
+def exported_names(kind: str, ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """{primary key: (name, virtual host)} of queues, exchanges or virtual hosts, those that are gone included. No scope: for what is written to the store
+    that Hareline's own configuration names."""
+    model, found = _NAMED[kind], {}
+    for first in range(0, len(keys := list(ids)), AT_ONCE):
+        rows = model._default_manager.filter(pk__in=keys[first : first + AT_ONCE])
+        found.update({pk: (name, vhost) for pk, name, vhost in rows.values_list("pk", "name", "name" if kind == "vhosts" else "vhost")})
+    return found
+
+
+def recorded_moments(broker_id: int, kind: str, start: datetime, end: datetime) -> Iterator[RecordedMoment]:
+    """The moments up to `end`, from the last keyframe at or before `start` on, or from the first one after it, packed ones too. Raises UnreadableSnapshot."""
+    first = first_of(broker_id, kind, start, end)
+    if first is None:
+        return
+    packed: dict[datetime, list[bytes]] = {}
+    blocks = SnapshotBlock.objects.filter(broker_id=broker_id, kind=kind, at__gte=first, at__lte=end).order_by("at", "first_id")
+    for at, data in blocks.values_list("at", "data"):
+        packed.setdefault(at, []).append(bytes(data))
+    for moment in moments_of(kind, frames(broker_id, kind, start, end), packed):
+        if moment.at <= end:
+            yield moment
+
+
+def next_recorded(broker_id: int, kind: str, after: datetime, keyframes: bool = False) -> datetime | None:
+    """The first moment that is recorded after one; with `keyframes`, as a keyframe, which is all that is found of packed ones."""
+    rows = Snapshot.objects.filter(broker_id=broker_id, kind=kind, step=RAW_STEP, at__gt=after, **({"is_key": True} if keyframes else {}))
+    return rows.order_by("at").values_list("at", flat=True).first()
 
 
 def _read(rows: QuerySet[Any], fields: Sequence[str], most: int) -> Rows:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from django.conf import settings
 
 from brokers.models import Broker
-from brokers.scope import Scope
+from brokers.scope import EVERYTHING, Scope
 from dashboard.exporting.names import FIGURES, LABELS, Wanted, fields
+from dashboard.exporting.protocol import Series
 from dashboard.exporting.text import Row, Table, labels
 from workers import queries
 from workers.models import Worker
@@ -70,6 +72,19 @@ def _tasks(scope: Scope, brokers: dict[int, Broker]) -> Table:
         (labels(LABELS["tasks"], [brokers[broker_id].name, _named(name), _named(queue), vhost]), counts) for broker_id, vhost, name, queue, *counts in rows
     ]
     return Table(FIGURES["tasks"], found, f"the first {most:,} pairs of a task's name and queue that were counted", total - len(found))
+
+
+def task_samples(brokers: Iterable[Broker], now: datetime) -> list[Series]:
+    """The counters of tasks as series of one sample, for a store that is written to."""
+    by_id = {broker.pk: broker.name for broker in brokers}
+    _, rows = task_totals(EVERYTHING, by_id, fields("tasks"), settings.METRICS_SERIES)
+    milliseconds = round(now.timestamp() * 1000)
+    found: list[Series] = []
+    for broker_id, vhost, name, queue, *counts in rows:
+        values = (by_id[broker_id], _named(name), _named(queue), vhost)
+        of = [(label, value) for label, value in zip(LABELS["tasks"], values, strict=True) if value]
+        found += [([("__name__", figure.name), *of], [(milliseconds, float(count))]) for figure, count in zip(FIGURES["tasks"], counts, strict=True)]
+    return found
 
 
 def _named(name: str) -> str:

@@ -119,6 +119,7 @@ OWN = (
     "rabbitmq_build_info", "hareline_workers", "hareline_finding", "hareline_findings_silenced", "hareline_findings_age_seconds",
     "hareline_celery_events_total", "hareline_celery_events_lost_total", "hareline_celery_event_timestamp_seconds",
     "hareline_heartbeat_age_seconds", "hareline_processes", "hareline_live_sockets", "hareline_live_topics",
+    "hareline_remote_write_up", "hareline_remote_write_lag_seconds", "hareline_remote_write_samples_total", "hareline_remote_write_samples_dropped_total",
 )  # fmt: skip
 """What is exported of Hareline itself, and of brokers beside their figures."""
 OF_PROCESS = "hareline_web_"

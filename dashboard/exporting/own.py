@@ -20,6 +20,7 @@ from dashboard.exporting.names import Wanted
 from dashboard.layout import levels
 from dashboard.live.process import LiveProcess
 from dashboard.operations.processes import gone
+from dashboard.operations.remote_write import lag_seconds
 from workers import queries as worker_queries
 
 
@@ -58,6 +59,7 @@ class _Stored(Collector):
         yield from self._findings()
         yield from self._events()
         yield from self._processes()
+        yield from self._remote_write()
 
     def _brokers(self) -> Iterator[Metric]:
         up = GaugeMetricFamily("hareline_broker_up", "1 while the broker answers", labels=["broker"])
@@ -140,3 +142,15 @@ class _Stored(Collector):
         yield from (beats, counted)
         yield GaugeMetricFamily("hareline_live_sockets", "Pages that are connected to this web process", value=sockets)
         yield GaugeMetricFamily("hareline_live_topics", "Topics that these pages follow", value=topics)
+
+    def _remote_write(self) -> Iterator[Metric]:
+        """Of the store that is written to, where there is one; of all brokers together, so only for who may view everything."""
+        row = dashboard_queries.remote_write(self.now) if self.scope.is_everything else None
+        if row is None:
+            return
+        yield GaugeMetricFamily("hareline_remote_write_up", "1 while the long-term store takes what is written", value=float(not row.error))
+        yield GaugeMetricFamily(
+            "hareline_remote_write_lag_seconds", "Age of the first recorded moment that waits to be written", value=lag_seconds(row, self.now)
+        )
+        yield CounterMetricFamily("hareline_remote_write_samples", "Samples that the long-term store took", value=row.samples)
+        yield CounterMetricFamily("hareline_remote_write_samples_dropped", "Samples that the long-term store refused for good", value=row.dropped)

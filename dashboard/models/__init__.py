@@ -7,6 +7,7 @@ from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingR
 from dashboard.models.marks import Mark
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
 from dashboard.models.people import ApiToken, AuditEvent, AuditHead, CacheEntry, Granted, Invitation, LoginDelay, Role, User
+from dashboard.models.remote_write import RemoteWrite
 from dashboard.models.runs_again import NOT_RUN_AGAIN, RunAgain, RunAgainBatch
 from dashboard.models.task_views import TaskView
 
@@ -27,6 +28,7 @@ __all__ = [
     "LoginDelay",
     "Mark",
     "Notice",
+    "RemoteWrite",
     "Role",
     "RuleSetting",
     "RunAgain",

@@ -17,10 +17,13 @@ from brokers.polling import holders, leases
 from brokers.polling.share import SILENT_AFTER, lives
 from brokers.queries.database_sizes import DatabaseSize, Size, database_size, table_sizes
 from brokers.scope import Scope
+from dashboard import queries as dashboard_queries
 from dashboard.layout import formatting
 from dashboard.layout.levels import Level
+from dashboard.models import RemoteWrite
 from dashboard.operations import processes
 from dashboard.operations.history_reach import Tier, kept_by, measured_history
+from dashboard.operations.remote_write import remote_write_text
 from workers import queries as worker_queries
 from workers.models import EventSource
 
@@ -121,17 +124,17 @@ def gathered(scope: Scope, now: datetime) -> About:
     beats, held = leases.heartbeats(), _named(scope, leases.all_leases())
     brokers = list(broker_queries.brokers(scope))
     sources = worker_queries.event_sources(scope, brokers=brokers)
-    size = database_size()
+    size, written = database_size(), dashboard_queries.remote_write(now) if scope.is_everything else None
     tables, tables_at = _tables(size, beats, now)
     history, history_at = measured_history(beats)
     return About(
         now=now,
         installation=broker_queries.installation_id() or "",
         problems=[*_missing(beats, now), *processes.conflicts(beats, now)],
-        notes=[text for text in [processes.versions_text(beats, now, settings.VERSION)] if text],
+        notes=[text for text in [processes.versions_text(beats, now, settings.VERSION), written and remote_write_text(written, now)] if text],
         processes=_processes(beats, held, now),
         versions=_versions(beats, brokers, size, now),
-        lags=[*_of_brokers(brokers, now), *_of_sources(sources, now), *_of_processes(beats, now)],
+        lags=[*_of_brokers(brokers, now), *_of_sources(sources, now), *_of_processes(beats, now), *_of_store(written, now)],
         leases=[Held(one.name, _label(one.holder, beats), one.taken_at, one.expires_at) for one in held if one.expires_at > now],
         database=size,
         tables=tables,
@@ -268,6 +271,14 @@ def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> list[Lag]:
             source = f"maintenance’s heartbeat {formatting.age(beat.at, now)} ago; it took {formatting.duration(done['seconds'])}"
             found.append(Lag(name, _since(at, now), at, done.get("every_seconds"), source))
     return found
+
+
+def _of_store(row: RemoteWrite | None, now: datetime) -> list[Lag]:
+    """Of the long-term store that is written to, where there is one."""
+    if row is None:
+        return []
+    source = f"maintenance; {formatting.number(row.samples)} samples taken, {formatting.number(row.dropped)} refused"
+    return [Lag(f"remote write to {row.address}", _since(row.written_at, now), row.written_at, None, source)]
 
 
 def _tables(size: DatabaseSize, beats: Sequence[Heartbeat], now: datetime) -> tuple[list[Size], datetime | None]:

@@ -71,6 +71,7 @@ from dashboard.queries.people import (
     token,
     user_of_session,
 )
+from dashboard.queries.remote_write import remote_write
 from dashboard.queries.runs_again import newest_run_again, run_again_already, run_again_batch, run_again_counts, run_again_items, run_again_pause, runs_of_task
 from dashboard.queries.task_views import task_views
 from dashboard.queries.visible_findings import patterns_in, unescaped
@@ -128,6 +129,7 @@ __all__ = [
     "people_page",
     "person",
     "person_with_facts",
+    "remote_write",
     "role_actions",
     "role_names",
     "rounds",

@@ -31,6 +31,7 @@ from dashboard.store.people import (
     touch_token,
     trim_cache,
 )
+from dashboard.store.remote_write import begin_remote_write, note_not_written, note_written, remote_write_to, trim_remote_writes
 from dashboard.store.rule_settings import set_rule, unset_rule
 from dashboard.store.runs_again import (
     RUN_AGAIN_STALLED,
@@ -69,6 +70,7 @@ __all__ = [
     "audit",
     "begin_attempt",
     "begin_login",
+    "begin_remote_write",
     "begin_run_again",
     "begin_session",
     "close_of_other_brokers",
@@ -88,13 +90,16 @@ __all__ = [
     "make_feed_token",
     "make_token",
     "missed",
+    "note_not_written",
     "note_run_again",
+    "note_written",
     "notes_refusal",
     "once",
     "pause_target",
     "plan_digest",
     "reached",
     "release_finding",
+    "remote_write_to",
     "remove_mark",
     "remove_target",
     "remove_task_view",
@@ -122,6 +127,7 @@ __all__ = [
     "trim_invitations",
     "trim_login_delays",
     "trim_marks",
+    "trim_remote_writes",
     "trim_runs_again",
     "trim_sessions",
     "unlock",

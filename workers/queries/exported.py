@@ -7,7 +7,7 @@ from typing import Any
 
 from brokers.queries.pages import in_scope
 from brokers.scope import Scope
-from workers.models import TaskTotal
+from workers.models import TaskTotal, Worker
 
 
 def task_totals(scope: Scope, brokers: Collection[int], events: Sequence[str], most: int) -> tuple[int, list[tuple[Any, ...]]]:
@@ -16,3 +16,12 @@ def task_totals(scope: Scope, brokers: Collection[int], events: Sequence[str], m
     rows = TaskTotal.objects.filter(in_scope(scope, queue="queue"), broker_id__in=brokers)
     found = list(rows.order_by("id").values_list("broker_id", "vhost", "name", "queue", *events)[:most])
     return len(found) if len(found) < most else rows.count(), found
+
+
+def worker_names(ids: Collection[int]) -> dict[int, tuple[str, str]]:
+    """{primary key: (host name, virtual host)}. No scope: for what is written to the store that Hareline's own configuration names."""
+    keys, found = list(ids), {}
+    for first in range(0, len(keys), 500):
+        rows = Worker.objects.filter(pk__in=keys[first : first + 500])
+        found.update({pk: (hostname, vhost) for pk, hostname, vhost in rows.values_list("pk", "hostname", "vhost")})
+    return found

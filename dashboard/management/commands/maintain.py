@@ -1,5 +1,5 @@
-"""`manage.py maintain`: the maintenance process. Looks for what is wrong, notifies people, deletes what is past its retention and keeps the database in
-shape, until SIGTERM.
+"""`manage.py maintain`: the maintenance process. Looks for what is wrong, notifies people, writes to a long-term store, deletes what is past its retention
+and keeps the database in shape, until SIGTERM.
 
 One process holds the lease and works; a second one stands by.
 """
@@ -33,6 +33,7 @@ from brokers.rollups import STEPS
 from brokers.store import make_snapshot_days, trim_history
 from brokers.usual_learning import learn_usuals
 from dashboard import encryption
+from dashboard.exporting.loop import RemoteWriteLoop
 from dashboard.findings.loop import FindingsLoop
 from dashboard.notifications.loop import NotificationsLoop
 from dashboard.notifications.targets import rotate_secrets, unusable
@@ -44,6 +45,7 @@ from dashboard.store import (
     trim_invitations,
     trim_login_delays,
     trim_marks,
+    trim_remote_writes,
     trim_runs_again,
     trim_sessions,
 )
@@ -109,6 +111,7 @@ def jobs() -> list[Job]:
         Job("trim findings", timedelta(hours=1), lambda now: delete_old_findings(now, settings.RETENTION_FINDING_DAYS)),
         Job("trim messages", timedelta(hours=1), lambda now: trim_deliveries(now, settings.RETENTION_DELIVERY_DAYS)),
         Job("encrypt by the newest key", timedelta(hours=6), lambda _: rotate_secrets() + encrypt_anew(encryption.rotated)),
+        Job("forget stores that are no longer written to", timedelta(hours=6), trim_remote_writes),
         Job("trim cache", timedelta(hours=1), trim_cache),
         Job("forget wrong passwords", timedelta(hours=1), trim_login_delays),
         Job("forget links that have expired", timedelta(hours=1), trim_invitations),
@@ -226,7 +229,7 @@ class Command(BaseCommand):
         work, opened = jobs(), OpenedFile()
         presence = Presence(KIND, holder)
         self.reported = presence.reported
-        loops = FindingsLoop(self.may_work, unusable), NotificationsLoop(self.may_work)
+        loops = FindingsLoop(self.may_work, unusable), NotificationsLoop(self.may_work), RemoteWriteLoop(self.may_work)
         for loop in loops:
             loop.start()
         while not opened.is_gone():
