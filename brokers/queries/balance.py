@@ -13,10 +13,11 @@ from django.db.models import Q
 
 from brokers.balance import LEAST_FALL, PULSE_SHARE, Balance, Point, balance_of
 from brokers.models import Broker, Queue, TopologyVersion
-from brokers.queries.frames import frames
+from brokers.queries.blocks import Polled, polled
+from brokers.queries.outline import outline
 from brokers.queries.pages import in_scope
 from brokers.scope import Scope
-from brokers.snapshots import METRICS, metric_index, series_of
+from brokers.snapshots import METRICS, metric_index
 from brokers.topology import Topology, decode
 from brokers.visible_topology import visible_topology
 
@@ -47,20 +48,22 @@ class Balances(NamedTuple):
 
 def balances(scope: Scope, broker: Broker, vhost: str | None, start: datetime, end: datetime, name: str = "") -> Balances:
     """Of all queues that existed in that time, or those whose names contain `name`. Without temporary ones, and Hareline's own."""
-    read = [(at, data) for at, data in frames(broker.pk, "queues", start, end) if at <= end]
-    first = next((place for place, (at, _) in enumerate(read) if at >= start), len(read))
+    known = outline(broker.pk, "queues", start, end)
+    times = polled(broker.pk, "queues", [], _METRICS, known, end).recorded
+    first = int(np.searchsorted(times, start.timestamp()))
     existed = Q(first_seen_at__lte=end) & (Q(gone_at=None) | Q(gone_at__gt=start))
     rows = Queue.objects.filter(in_scope(scope, broker.pk, vhost, queue="name") & existed, name__icontains=name)
     rows = rows.exclude(Q(exclusive=True) | Q(auto_delete=True) | Q(name__startswith="hareline.")).order_by("pk")
     queues = list(rows.only("pk", "vhost", "name", "type", "first_seen_at", "gone_at", "broker_id"))
-    if len(read) - first < 2:
-        return Balances([], len(queues), len(read) - first)
+    if len(times) - first < 2:
+        return Balances([], len(queues), len(times) - first)
     found: list[tuple[float, QueueBalance]] = []
-    step = max(1, AT_ONCE // len(read))
+    step = max(1, AT_ONCE // len(times))
     for begin in range(0, len(queues), step):
-        found += _of(queues[begin : begin + step], read, first)
+        some = queues[begin : begin + step]
+        found += _of(some, polled(broker.pk, "queues", [queue.pk for queue in some], _METRICS, known, end), first)
         found = sorted(found, key=lambda pair: -pair[0])[:MOST_QUEUES]
-    return Balances([one for _, one in found], len(queues), len(read) - first)
+    return Balances([one for _, one in found], len(queues), len(times) - first)
 
 
 def settings_versions(scope: Scope, broker: Broker, vhost: str, start: datetime, end: datetime) -> list[Topology]:
@@ -71,10 +74,9 @@ def settings_versions(scope: Scope, broker: Broker, vhost: str, start: datetime,
     return [visible_topology(decode(zstandard.decompress(bytes(data))), scope, broker.name) for data in found]
 
 
-def _of(queues: Sequence[Queue], read: Sequence[tuple[datetime, bytes]], first: int) -> Iterator[tuple[float, QueueBalance]]:
+def _of(queues: Sequence[Queue], read: Polled, first: int) -> Iterator[tuple[float, QueueBalance]]:
     """(how much there is to explain, the balance) of those of these queues of which it is something."""
-    series = series_of("queues", (data for _, data in read), [queue.pk for queue in queues], _METRICS)
-    times = np.array([at.timestamp() for at, _ in read[first:]])
+    times, series = read.recorded[first:], read.series
     interval = float(np.median(series.intervals))
     numbers = np.stack([_numbers(series.codes[row, :, first:], name) for row, name in enumerate(_METRICS)])
     scores = _scores(times, numbers)

@@ -171,7 +171,7 @@ def _sampled(
     parts: list[Part] = []
     if known.base is None or known.base > times[0] or ((is_long or averages) and min(STEPS) <= step < KEYFRAME_SECONDS):
         parts = plan(times[0].timestamp() - step, times[-1].timestamp(), max(step, RAW_STEP), known.reaches)
-    if any(part.tier != RAW_STEP for part in parts):
+    if any(part.tier != RAW_STEP and part.end - part.start >= part.tier for part in parts):
         found, resolution_seconds = _from_tiers(broker_id, kind, visible, metrics, times, parts)
     else:
         found, resolution_seconds = _polled(broker_id, kind, visible, metrics, times, known)
