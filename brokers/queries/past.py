@@ -41,7 +41,7 @@ NOT_KEPT = frozenset(_QUEUE_NOT_KEPT)
 
 
 def broker_as_it_was(broker: Broker, at: datetime) -> Broker:
-    """The row with the totals at that time; `polled_at` is when they were recorded. Raises NotRecorded."""
+    """The row with the totals at that time; `polled_at` is when they were recorded, `poll_seconds` how often at that time. Raises NotRecorded."""
     found = moment(broker.pk, "broker", at)
     if found is None:
         raise NotRecorded(broker.name, at)
@@ -49,6 +49,7 @@ def broker_as_it_was(broker: Broker, at: datetime) -> Broker:
     _fill([broker], {metric.name: then.column(metric.name) for metric in METRICS["broker"]})
     _forget(broker, at)
     broker.state, broker.reason, broker.polled_at, broker.tried_at = Broker.UP, "", recorded_at, recorded_at
+    broker.poll_seconds = then.every_seconds or broker.poll_seconds
     return broker
 
 
