@@ -18,12 +18,17 @@ from dashboard.layout.chart_csv import csv_lines
 from dashboard.layout.chart_ranges import Stretch, links_of, stretch_of
 from dashboard.layout.charts import Chart
 
+BAND_SECONDS = 60
+"""Points so far apart, and further, have a band around them."""
+
 
 class Histories(msgspec.Struct, frozen=True):
-    """An object's numbers over a stretch; `before`: at the earlier time that the page compares with, None without one."""
+    """An object's numbers over a stretch; `before`: at the earlier time that the page compares with, None without one; `band`: the least and the most
+    within each step, where a step stands for many polls."""
 
     history: queries.History
     before: queries.History | None = None
+    band: queries.HistoryBands | None = None
 
 
 def chosen_stretch(
@@ -34,15 +39,17 @@ def chosen_stretch(
     return stretch_of(query, now, since=since if since is None or first_seen_at is None else max(since, first_seen_at), end=end)
 
 
-def histories_of(scope: Scope, broker: Broker, kind: str, pk: int, metrics: Sequence[str], shown: Stretch) -> Histories:
-    """What viewers share, where it goes on with the clock."""
+def histories_of(scope: Scope, broker: Broker, kind: str, pk: int, metrics: Sequence[str], shown: Stretch, banded: Sequence[str] = ()) -> Histories:
+    """What viewers share, where it goes on with the clock. `banded`: the metrics whose extremes are read too."""
     where, step = (scope, broker.pk, kind, pk, tuple(metrics)), shown.step_seconds
     if shown.follows:
         history = kept.shared(kept.state_of([broker]), queries.history_until_now, *where, shown.seconds, step)
     else:
         history = queries.history(*where, shown.start, shown.end, step)
     by = shown.compared.by if shown.compared else timedelta()
-    return Histories(history, queries.history(*where, shown.start - by, shown.end - by, step) if by else None)
+    has_band = banded and step >= BAND_SECONDS
+    band = queries.history_bands(scope, broker.pk, kind, pk, banded, shown.start, shown.end, step) if has_band else None
+    return Histories(history, queries.history(*where, shown.start - by, shown.end - by, step) if by else None, band)
 
 
 def chart_context(request: HttpRequest, charts: Sequence[Chart], shown: Stretch) -> dict[str, Any]:

@@ -36,13 +36,13 @@ EXCHANGE_RATES = (Line("in", ("publish_in_per_second",), "s1", "", True), Line("
 def queue_charts(scope: Scope, queue: Queue, shown: Stretch, now: datetime) -> list[Chart]:
     """Depth, rates, consumers and memory. A rate that was never anything but 0 or unknown (redelivered, mostly) is left out."""
     metrics = dict.fromkeys(metric for line in (*DEPTH, *QUEUE_RATES, *CONSUMERS, *MEMORY) for metric in line.metrics)
-    read = histories_of(scope, queue.broker, "queues", queue.pk, tuple(metrics), shown)
+    read = histories_of(scope, queue.broker, "queues", queue.pk, tuple(metrics), shown, ("depth", "publish_per_second", "consumers", "memory_bytes"))
     left_at = queue.nobody_consumes_since
     marks = [Mark(left_at, "last consumer left", "critical")] if left_at and queue.nobody_since_at_least is False else []
     marks += marks_of_changes(broker_queries.changes_about_queue(scope, queue, shown.start, shown.end))
     marks += marks_of_people(scope, queue.broker_id, shown)
     marks += marks_of_findings(queries.findings_between(scope, queue.broker_id, shown.start, shown.end, kind="queue", object_id=queue.pk))
-    common = _common(f"queue-{queue.pk}", queue, shown, now) | {"history": read.history, "before": read.before, "marks": marks}
+    common = _common(f"queue-{queue.pk}", queue, shown, now) | {"history": read.history, "before": read.before, "band": read.band, "marks": marks}
     rates = [line for line in QUEUE_RATES if line.label != "redelivered" or any(read.history.values[line.metrics[0]])]
     return [
         chart("depth", "Depth", "messages", lines=DEPTH, decimals=0, **common),
@@ -54,11 +54,13 @@ def queue_charts(scope: Scope, queue: Queue, shown: Stretch, now: datetime) -> l
 
 def exchange_charts(scope: Scope, exchange: Exchange, shown: Stretch, now: datetime) -> list[Chart]:
     metrics = tuple(line.metrics[0] for line in EXCHANGE_RATES)
-    read = histories_of(scope, exchange.broker, "exchanges", exchange.pk, metrics, shown)
+    read = histories_of(scope, exchange.broker, "exchanges", exchange.pk, metrics, shown, metrics[:1])
     marks = marks_of_changes(broker_queries.changes_about_exchange(scope, exchange, shown.start, shown.end))
     marks += marks_of_people(scope, exchange.broker_id, shown)
     common = _common(f"exchange-{exchange.pk}", exchange, shown, now)
-    return [chart("rates", "Rates", "messages per second", lines=EXCHANGE_RATES, history=read.history, before=read.before, marks=marks, **common)]
+    return [
+        chart("rates", "Rates", "messages per second", lines=EXCHANGE_RATES, history=read.history, before=read.before, band=read.band, marks=marks, **common)
+    ]
 
 
 def queue_chart_context(request: HttpRequest, scope: Scope, queue: Queue, now: datetime) -> dict[str, Any]:

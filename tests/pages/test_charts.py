@@ -82,6 +82,15 @@ def test_the_same_time_yesterday_is_a_second_line_that_the_links_keep(person: Cl
     assert "Nothing was recorded at the same time last week." in person.get(f"/queues/{mail.pk}/", {**SPAN, "compare": "week"}).content.decode()
 
 
+def test_points_far_apart_have_a_band_of_the_least_and_the_most(person: Client, mail: Queue) -> None:
+    span = {"from": written(after(-6 * 3600)), "to": written(after(125))}
+    depth = charts_of(person, f"/queues/{mail.pk}/", **span)["depth"]
+    assert depth.shown.step_seconds >= 60 and depth.band == ("low:depth", "high:depth")
+    known = [(low, high) for low, high in zip(*(depth.values[metric] for metric in depth.band), strict=True) if low is not None]
+    assert known and all(8 <= low <= high <= 128 for low, high in known) and any(low < high for low, high in known)
+    assert csv_of(person, f"/queues/{mail.pk}/", "depth", **span)[0][-3:-1] == ["depth, lowest (messages)", "depth, highest (messages)"]
+
+
 def test_a_range_begins_with_what_is_recorded_of_the_object(person: Client, mail: Queue) -> None:
     seen = timezone.now() - timedelta(hours=3)
     Queue.objects.update(first_seen_at=seen)
