@@ -22,8 +22,8 @@ def test_a_poller_that_stands_still_a_thread_that_stores_nothing_and_a_full_disk
     with nothing_stored(stack, "faults"), stack.paused("poller"), least_free(stack, "1000000000000"):
         # As if they had begun earlier: a heartbeat is missing after 15 s
         execute(stack, "UPDATE brokers_heartbeat SET at = datetime(at, '-18 seconds') WHERE kind = 'poller'")
-        found = wait_until(lambda: (seen := shown(stack)).keys() - before >= {POLLER, THREAD, DISK} and seen, seconds=90)
-        assert found.keys() - before == {POLLER, THREAD, DISK}
+        # Until its next round the broker's own finding may not yet be under that of the poller
+        found = wait_until(lambda: (seen := shown(stack)).keys() - before == {POLLER, THREAD, DISK} and seen, seconds=90)
         assert [found[key]["level"] for key in (POLLER, THREAD, DISK)] == ["critical", "critical", "warning"]
         assert found[POLLER]["title"] == "Hareline’s poller process does not respond"
         assert evidence(found[POLLER])["Last heartbeat"]["at"][:19] == moment(stack, "at FROM brokers_heartbeat WHERE kind = 'poller'")
