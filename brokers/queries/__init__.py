@@ -61,7 +61,7 @@ from brokers.queries.one_node import node_by_id
 from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.past_routing import past_routing, routing_state
 from brokers.queries.queue_lists import internal_queues, queue, queue_by_id, queue_counts, queue_names, queue_names_ending, queues, queues_by_ids, queues_named
-from brokers.queries.recorded import kind_recorded_since
+from brokers.queries.recorded_kinds import kind_recorded_since
 from brokers.queries.time_series import History, HistoryBands, histories, history, history_bands, history_until_now, sparklines, sparklines_until_now
 from brokers.queries.timeline import change_after, change_before, change_times, first_recorded, last_recorded, recorded_beside, recorded_since
 from brokers.queries.topologies import QueueFacts, queue_facts, topology

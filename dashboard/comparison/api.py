@@ -31,7 +31,7 @@ class ComparedSide(Schema):
     figures_at: Moment | None = Field(description="When the depths and rates were recorded; null where none are")
 
 
-class DifferenceItem(Schema):
+class ComparedDifference(Schema):
     kind: Literal["vhost", "exchange", "queue", "binding", "policy", "operator_policy"]
     vhost: str
     name: str
@@ -66,13 +66,13 @@ class Counts(Schema):
     figures: int | None
 
 
-class Compared(Schema):
+class ComparedSides(Schema):
     before: ComparedSide
     after: ComparedSide
     counts: Counts = Field(description="How many there are of each on all pages")
-    added: list[DifferenceItem] = Field(description="What only the second side has, one page of it")
-    missing: list[DifferenceItem] = Field(description="What only the first side has")
-    different: list[DifferenceItem]
+    added: list[ComparedDifference] = Field(description="What only the second side has, one page of it")
+    missing: list[ComparedDifference] = Field(description="What only the first side has")
+    different: list[ComparedDifference]
     figures: list[FigureItem] | None = Field(description="Of each queue; null where nothing is recorded of a side")
     notes: list[str] = Field(description="What is not known, and what is not compared")
 
@@ -94,7 +94,7 @@ class DefinitionsRequest(Schema):
     at: str | None = Field(None, max_length=64, description=f"{MOMENT}. Now if not given")
 
 
-@router.get("/compare", response={200: Compared, **ERRORS}, operation_id="compare")
+@router.get("/compare", response={200: ComparedSides, **ERRORS}, operation_id="compare")
 def compare(request: HttpRequest, query: Query[CompareRequest]) -> dict[str, Any]:
     """Two moments of a broker, two virtual hosts, or two brokers: what differs in their definitions, and their depths and rates side by side."""
     refuse_unknown(request, CompareRequest)
@@ -104,7 +104,7 @@ def compare(request: HttpRequest, query: Query[CompareRequest]) -> dict[str, Any
         found = sides.comparison
         rows: list[FigureRow] | None = None if sides.figures is None else ordered(sides.figures, query.sort)
     except NotRecorded as error:
-        raise not_found(f"{str(error).capitalize()}.", "at") from error
+        raise not_found(f"{str(error)[:1].upper()}{str(error)[1:]}.", "at") from error
     except ValueError as error:
         raise invalid("sort", error) from error
     return {
@@ -128,7 +128,7 @@ def definitions(request: HttpRequest, query: Query[DefinitionsRequest]) -> dict[
     except Unavailable as error:
         raise invalid(error.field, error) from error
     except NotRecorded as error:
-        raise not_found(f"{str(error).capitalize()}.", "at") from error
+        raise not_found(f"{str(error)[:1].upper()}{str(error)[1:]}.", "at") from error
 
 
 def _sides(request: HttpRequest, query: CompareRequest) -> Sides:

@@ -11,10 +11,11 @@ import pytest
 from ninja import Schema
 
 from brokers.models import Change, VirtualHost
-from brokers.store import SnapshotWriter
+from brokers.store import SnapshotWriter, save_topology
 from dashboard import store
 from dashboard.models import Mark
 from tests.api.conftest import World, described
+from tests.brokers.facts import a_topology
 from tests.findings.stored import finding
 from workers.models import Task
 from workers.store import count_failures
@@ -27,6 +28,8 @@ QUERIES = {
     "/api/v1/flow": {"broker": "prod", "vhost": "/", "root": "a"},
     "/api/v1/history": {"broker": "prod", "vhost": "/", "queue": "mail", "metric": "depth"},
     "/api/v1/snapshots": {"broker": "prod", "at": "-0s"},
+    "/api/v1/compare": {"broker": "prod", "vhost": "/", "at": "-0s"},
+    "/api/v1/definitions": {"broker": "prod", "vhost": "/"},
     "/api/v1/routing/reach": {"broker": "prod", "vhost": "/", "queue": "mail"},
 }
 OF_QUEUE, OF_EXCHANGE = {"broker": "prod", "vhost": "/", "name": "mail"}, {"broker": "prod", "vhost": "/", "name": "orders"}
@@ -51,6 +54,7 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
         Task.objects.create(broker=world.broker, vhost="/", uuid=uuid, first_seen_at=world.now, changed_at=world.now, **{"state": "SUCCESS", **known})
     VirtualHost.objects.create(broker=world.broker, name="/", first_seen_at=world.now)
     SnapshotWriter(world.broker.pk, "queues", interval_seconds=3600).write({}, world.now)
+    save_topology(world.broker.pk, {"/": a_topology(("orders", "new", "mail"))}, None, None, None, world.now)
     finding(world.broker, world.now)
     count_failures(world.now)
     save_counted(world.broker.pk, "/", {Key(period(world.now.timestamp(), MINUTE), "mail.send", "mail"): nothing()})
