@@ -29,9 +29,9 @@ def note_start(brokers: Iterable[Broker], version: str, settings: Mapping[str, s
 def start_changes(broker: str, seen: Mapping[str, object], version: str, settings: Mapping[str, str]) -> list[ChangeText]:
     """`seen`: version and settings of the start before, {} if none is known.
 
-    >>> seen = {"version": "0.1", "settings": {"HARELINE_POLL_SECONDS": "a1", "HARELINE_LAB": "b2"}}
-    >>> [one.text for one in start_changes("prod", seen, "0.2", {"HARELINE_POLL_SECONDS": "c3", "HARELINE_EVENTS": "d4"})]
-    ['Hareline 0.2 began to watch prod, before 0.1', 'Settings of Hareline changed: HARELINE_EVENTS set, HARELINE_LAB removed, HARELINE_POLL_SECONDS changed']
+    >>> seen = {"version": "0.1", "settings": {"HARELINE_POLL_SECONDS": "a1", "HARELINE_HOST": "b2"}}
+    >>> [one.text for one in start_changes("prod", seen, "0.2", {"HARELINE_POLL_SECONDS": "c3", "HARELINE_DEBUG": "d4"})]
+    ['Hareline 0.2 began to watch prod, before 0.1', 'Settings of Hareline changed: HARELINE_DEBUG set, HARELINE_HOST removed, HARELINE_POLL_SECONDS changed']
     """
     was = seen.get("version")
     other = f", before {was}" if was and was != version else ""
