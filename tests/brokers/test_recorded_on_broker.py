@@ -125,6 +125,7 @@ def verdicts(event: Event) -> dict[str, str]:
     return {cause.name: cause.verdict for cause in event.causes}
 
 
+@pytest.mark.nightly  # fifteen polls, each once the broker has refreshed its counters: most of a minute
 def test_purged_expired_and_dropped_messages_are_named_as_far_as_the_evidence_allows(rabbitmq: TestNode, vhost: str) -> None:
     arguments: dict[str, dict[str, Any]] = {"purged": {}, "expired": {"x-message-ttl": 1}, "dropped": {"x-max-length": 20}, "kept": {}}
     definitions = {"queues": [{**USUAL, "name": name, "arguments": found} for name, found in arguments.items()], "exchanges": [], "bindings": []}
