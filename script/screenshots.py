@@ -36,6 +36,10 @@ OTHERS = {
     "periodic": "tasks/periodic/",
     "capacity": "workers/capacity/",
     "matrix": "workers/matrix/",
+    "history": "history/",
+    "changes": "history/changes/",
+    "compare": "history/compare/",
+    "balance": "history/balance/",
 }
 FINDINGS = {"findings": "", "rules": "rules/", "rule": "rules/growing/", "targets": "targets/", "silences": "silences/"}
 # What is passed on is much less than what axe returns: each rule with an example of what it passed

@@ -15,6 +15,7 @@ from dashboard import queries, store
 from dashboard.audit import export as exported
 from dashboard.audit.access import why_not
 from dashboard.audit.list_page import AuditPage, outcome_of
+from dashboard.layout import list_files
 
 
 @require_safe
@@ -31,23 +32,23 @@ def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
     if why_not(request.user):
         raise PermissionDenied
     found = AuditPage(request.GET.dict(), timezone.now())
-    if kind not in exported.TYPES or found.problems:
-        raise Http404(f"The audit log is exported as {' or '.join(exported.TYPES)}.")
+    if kind not in list_files.TYPES or found.problems:
+        raise Http404(f"The audit log is exported as {' or '.join(list_files.TYPES)}.")
     store.audit(request.user, "export audit log", store.DONE, found.now, detail={"as": kind, "filter": found.given})
-    response = StreamingHttpResponse(_pieces(kind, found, request.session.session_key or ""), content_type=exported.TYPES[kind])
-    response.headers["Content-Disposition"] = f'attachment; filename="hareline-audit.{exported.ENDINGS[kind]}"'
+    response = StreamingHttpResponse(_pieces(kind, found, request.session.session_key or ""), content_type=list_files.TYPES[kind])
+    response.headers["Content-Disposition"] = f'attachment; filename="hareline-audit.{list_files.ENDINGS[kind]}"'
     return response
 
 
 async def _pieces(kind: str, found: AuditPage, session_key: str) -> AsyncIterator[str]:
     """Looks before each piece whether its reader is still logged in and may read it: who reads slowly would go on for hours."""
-    yield exported.head(kind)
+    yield list_files.head(kind, exported.COLUMNS)
     before: int | None = None
     while entries := await sync_to_async(queries.audit_entries)(found.wanted, found.now, queries.AT_ONCE, before):
         if before is not None and not await sync_to_async(_may_go_on)(session_key):
-            yield exported.ended(kind)
+            yield list_files.ended(kind, exported.ENDED)
             return
-        yield exported.piece(kind, entries, lambda entry: outcome_of(entry, found.now))
+        yield list_files.piece(kind, (exported.as_values(entry, outcome_of(entry, found.now)) for entry in entries))
         before = entries[-1].number
 
 

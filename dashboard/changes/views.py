@@ -22,6 +22,7 @@ from dashboard.changes.detail_page import ChangePage
 from dashboard.changes.filter import QUALIFIERS
 from dashboard.changes.list_page import ChangeList
 from dashboard.changes.mark_form import MarkForm
+from dashboard.layout import list_files
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.fragments import completions
 from dashboard.layout.frame import shell_of
@@ -56,10 +57,10 @@ def detail(request: HttpRequest, pk: int) -> HttpResponse:
 def export(request: HttpRequest, kind: str) -> StreamingHttpResponse:
     """What the filter of the list finds, all of it."""
     listed = _listed(request)
-    if kind not in exported.TYPES or listed.filter.problems:
-        raise Http404(f"Changes are exported as {' or '.join(exported.TYPES)}.")
-    response = StreamingHttpResponse(_pieces(kind, listed, request.session.session_key or ""), content_type=exported.TYPES[kind])
-    response.headers["Content-Disposition"] = f'attachment; filename="hareline-changes.{exported.ENDINGS[kind]}"'
+    if kind not in list_files.TYPES or listed.filter.problems:
+        raise Http404(f"Changes are exported as {' or '.join(list_files.TYPES)}.")
+    response = StreamingHttpResponse(_pieces(kind, listed, request.session.session_key or ""), content_type=list_files.TYPES[kind])
+    response.headers["Content-Disposition"] = f'attachment; filename="hareline-changes.{list_files.ENDINGS[kind]}"'
     return response
 
 
@@ -102,15 +103,15 @@ def _whole(request: HttpRequest, listed: ChangeList, form: MarkForm, status: int
 
 async def _pieces(kind: str, listed: ChangeList, session_key: str) -> AsyncIterator[str]:
     """Looks before each piece what its reader may see by now: who reads slowly would go on for hours."""
-    yield exported.head(kind)
+    yield list_files.head(kind, exported.COLUMNS)
     scope, number, pages = listed.scope, 1, 1
     while number <= pages:
         found, _ = await sync_to_async(queries.changes_page)(scope, listed.wanted, number, AT_ONCE)
-        yield exported.piece(kind, found.items)
+        yield list_files.piece(kind, map(exported.values_of, found.items))
         number, pages = number + 1, found.pages
         scope = await sync_to_async(_scope_by_now)(session_key)
         if scope.places == () and number <= pages:
-            yield exported.ended(kind)
+            yield list_files.ended(kind, exported.ENDED)
             return
 
 

@@ -7,10 +7,10 @@ import base64
 import contextlib
 import http.client
 import socket
-import ssl
 import threading
 from typing import NamedTuple
 
+from brokers import plain_connections
 from dashboard.exporting.protocol import HEADERS
 from dashboard.exporting.target import RemoteTarget
 
@@ -40,7 +40,7 @@ class Sender:
 
     def __init__(self, target: RemoteTarget, ca_file: str | None, total_seconds: float = TOTAL_SECONDS) -> None:
         self._target, self._total_seconds = target, total_seconds
-        self._context = _trust(ca_file) if target.tls else None
+        self._context = plain_connections.trust(ca_file) if target.tls else None
         self._connection: http.client.HTTPConnection | None = None
         self._headers = {**HEADERS, **_credentials(target)}
 
@@ -52,12 +52,12 @@ class Sender:
         except (http.client.HTTPException, OSError) as error:
             self.close()
             if not (was_kept and isinstance(error, ConnectionError | http.client.RemoteDisconnected)):
-                return Answer(failed=_why(error))
+                return Answer(failed=plain_connections.why(error))
         try:
             return self._sent(body)
         except (http.client.HTTPException, OSError) as error:
             self.close()
-            return Answer(failed=_why(error))
+            return Answer(failed=plain_connections.why(error))
 
     def close(self) -> None:
         if self._connection is not None:
@@ -111,14 +111,6 @@ def answered(status: int, text: str, retry_after: str) -> Answer:
 _HINTS = {401: ", so its credentials are wrong or missing", 403: ", so it may not be written to", 404: ", so the path of its address is wrong"}
 
 
-def _trust(ca_file: str | None) -> ssl.SSLContext:
-    """The system's authorities, and those of HARELINE_CA_FILE."""
-    context = ssl.create_default_context()
-    if ca_file:
-        context.load_verify_locations(ca_file)
-    return context
-
-
 def _credentials(target: RemoteTarget) -> dict[str, str]:
     if target.token:
         return {"Authorization": f"Bearer {target.token}"}
@@ -131,22 +123,3 @@ def _end(sock: socket.socket, late: threading.Event) -> None:
     late.set()
     with contextlib.suppress(OSError):
         sock.shutdown(socket.SHUT_RDWR)
-
-
-def _why(error: Exception) -> str:
-    """A clause on a connection that failed, in words of ours."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate was not accepted ({error.verify_message.partition(',')[0]})"
-    if isinstance(error, ssl.SSLError):
-        return "no TLS connection could be made"
-    if isinstance(error, socket.gaierror):
-        return "its name could not be resolved"
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time"
-    if isinstance(error, ConnectionRefusedError):
-        return "it refused the connection"
-    if isinstance(error, ConnectionError | http.client.RemoteDisconnected):
-        return "it closed the connection"
-    if isinstance(error, http.client.HTTPException):
-        return "its answer was not valid HTTP"
-    return f"the connection failed ({type(error).__name__})"

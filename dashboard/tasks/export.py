@@ -1,21 +1,16 @@
-"""Tasks as CSV, or as JSON with an object a line, with the columns of the list. Pure."""
+"""What a file of tasks has in its columns: those of the list. Pure."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from io import StringIO
 from typing import Any
 
-from dashboard.layout.csv_cells import csv_cell
 from dashboard.tasks.columns import USUAL, Column
 from workers.models import Task
 from workers.task_times import ran_seconds, waited_seconds
 
-TYPES = {"csv": "text/csv; charset=utf-8", "json": "application/x-ndjson"}
-ENDINGS = {"csv": "csv", "json": "ndjson"}
+ENDED = "the login is over, or the permission to see these tasks was taken back."
 Value = Callable[[Task, datetime], Any]
 
 
@@ -49,25 +44,6 @@ def fields(columns: Sequence[Column]) -> dict[str, Value]:
     return found
 
 
-def head(kind: str, columns: Sequence[Column]) -> str:
-    return ",".join(fields(columns)) + "\r\n" if kind == "csv" else ""
-
-
-def piece(kind: str, columns: Sequence[Column], tasks: Iterable[Task], now: datetime) -> str:
+def rows(columns: Sequence[Column], tasks: Iterable[Task], now: datetime) -> Iterator[dict[str, Any]]:
     wanted = fields(columns)
-    values = ({name: value(task, now) for name, value in wanted.items()} for task in tasks)
-    if kind == "json":
-        return "".join(json.dumps(each, ensure_ascii=False, default=_moment) + "\n" for each in values)
-    text = StringIO()
-    csv.writer(text).writerows([csv_cell(value) for value in each.values()] for each in values)
-    return text.getvalue()
-
-
-def ended(kind: str) -> str:
-    """In place of the rest."""
-    reason = "The export ends here: the login is over, or the permission to see these tasks was taken back."
-    return f'"{reason}"\r\n' if kind == "csv" else json.dumps({"error": reason}) + "\n"
-
-
-def _moment(value: datetime) -> str:
-    return value.isoformat()
+    return ({name: value(task, now) for name, value in wanted.items()} for task in tasks)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods
 from brokers.scope import Scope
 from dashboard import queries as people
 from dashboard import store
+from dashboard.layout import list_files
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.frame import shell_of
 from dashboard.limits.at_once_each import AtOnceEach
@@ -33,8 +34,8 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """What the filter finds, all of it; posted with `uuid` only these tasks."""
     given = request.POST if request.method == "POST" else request.GET
     kind, shell = given.get("format", "csv"), shell_of(request)
-    if kind not in exported.TYPES:
-        raise Http404(f"Tasks are exported as {' or '.join(exported.TYPES)}.")
+    if kind not in list_files.TYPES:
+        raise Http404(f"Tasks are exported as {' or '.join(list_files.TYPES)}.")
     if going_on.is_full(request.user.pk):
         return HttpResponse("Two exports of yours are running. Wait for one to end.", status=429, content_type="text/plain; charset=utf-8")
     listed = TaskList(shell.scope, ListAddress(request.path, with_terms(given)), shell.brokers, shell.broker, shell.vhost, timezone.now(), request.user)
@@ -43,8 +44,8 @@ def export(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     wanted = _wanted(listed, given)
     shows_arguments = any(column.key == "arguments" for column in listed.columns)
     store.audit(request.user, "export tasks", store.DONE, listed.now, detail={"as": kind, "filter": listed.filter.text, "arguments": shows_arguments})
-    response = StreamingHttpResponse(_pieces(kind, listed, wanted, request.session.session_key or "", request.user.pk), content_type=exported.TYPES[kind])
-    response.headers["Content-Disposition"] = f'attachment; filename="hareline-tasks.{exported.ENDINGS[kind]}"'
+    response = StreamingHttpResponse(_pieces(kind, listed, wanted, request.session.session_key or "", request.user.pk), content_type=list_files.TYPES[kind])
+    response.headers["Content-Disposition"] = f'attachment; filename="hareline-tasks.{list_files.ENDINGS[kind]}"'
     return response
 
 
@@ -56,16 +57,16 @@ def _wanted(listed: TaskList, given: QueryDict) -> TaskFilter:
 async def _pieces(kind: str, listed: TaskList, wanted: TaskFilter, session_key: str, user_id: int | None) -> AsyncIterator[str]:
     """Looks before each piece what its reader may see by now: who reads slowly would go on for hours."""
     with going_on.one_of(user_id):
-        yield exported.head(kind, listed.columns)
+        yield list_files.head(kind, exported.fields(listed.columns))
         scope, after = listed.scope, ""
         while True:
             tasks, after = await sync_to_async(queries.tasks_after)(scope, wanted, after, AT_ONCE)
-            yield exported.piece(kind, listed.columns, tasks, listed.now)
+            yield list_files.piece(kind, exported.rows(listed.columns, tasks, listed.now))
             if not after:
                 return
             scope = await sync_to_async(_scope_by_now)(session_key)
             if scope.places == ():
-                yield exported.ended(kind)
+                yield list_files.ended(kind, exported.ENDED)
                 return
 
 

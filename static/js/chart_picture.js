@@ -1,4 +1,4 @@
-// A chart as a PNG: its title, unit, lines by name, plot with gaps and marks, and the times it shows. Loaded when somebody wants one.
+// A chart as a PNG: its title, unit, lines by name, plot with gaps and marks, and the times it shows. Loaded when somebody saves one.
 
 import { stamp } from "./chart_text.js";
 

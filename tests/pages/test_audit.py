@@ -14,7 +14,7 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from dashboard import queries, store
-from dashboard.audit import export
+from dashboard.layout import list_files
 from dashboard.models import AuditEvent, User
 from dashboard.people import origin
 from dashboard.people.audited import audited
@@ -57,7 +57,7 @@ def numbers(client: Client, **given: str) -> list[int]:
 
 
 def test_the_examples_hold() -> None:
-    assert doctest.testmod(export).failed == 0
+    assert doctest.testmod(list_files).failed == 0
 
 
 def test_an_empty_log_says_so(admin: Client) -> None:

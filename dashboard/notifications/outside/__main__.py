@@ -12,6 +12,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+from brokers import plain_connections
 from dashboard.notifications.outside import guard, mail, web
 
 MEMORY_BYTES = 2 * 1024**3
@@ -41,7 +42,7 @@ def _done(question: Mapping[str, Any], guarded: guard.Guard) -> dict[str, str]:
             return {"service": str(apprise_services.service(question["url"]).service_name)}
         apprise_services.send(question, guarded)
         return {}
-    context = web.trust(question["ca_file"])
+    context = plain_connections.trust(question["ca_file"])
     guarded.close_files()
     if kind == "mail":
         return {"note": mail.send(question, context)}

@@ -1,30 +1,23 @@
-"""A request to a web address: a webhook or a ping. No redirect is followed, and of the answer only its status is read. Only the standard library."""
+"""A request to a web address: a webhook or a ping. No redirect is followed, and of the answer only its status is read."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
 import http.client
-import socket
 import ssl
 import time
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from brokers import plain_connections
+
 STEP_SECONDS = 10.0
 
 
 class Failed(Exception):
     """`str()` is a sentence without a full stop, and without address, password or answer."""
-
-
-def trust(ca_file: str | None) -> ssl.SSLContext:
-    """The system's authorities, and those of HARELINE_CA_FILE."""
-    context = ssl.create_default_context()
-    if ca_file:
-        context.load_verify_locations(ca_file)
-    return context
 
 
 def signature(key: str, timestamp: str, body: bytes) -> str:
@@ -72,20 +65,4 @@ def _request(method: str, url: str, body: bytes | None, headers: Mapping[str, st
 
 def sentence(error: Exception) -> str:
     """What went wrong with a connection, in words of ours."""
-    if isinstance(error, Failed):
-        return str(error)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate was not accepted ({error.verify_message.partition(',')[0]})"
-    if isinstance(error, ssl.SSLError):
-        return "no TLS connection could be made"
-    if isinstance(error, socket.gaierror):
-        return "its name could not be resolved"
-    if isinstance(error, TimeoutError):
-        return "it did not answer in time"
-    if isinstance(error, ConnectionRefusedError):
-        return "it refused the connection"
-    if isinstance(error, ConnectionError):
-        return "it closed the connection"
-    if isinstance(error, http.client.HTTPException):
-        return "its answer was not valid HTTP"
-    return f"the connection failed ({type(error).__name__})"
+    return str(error) if isinstance(error, Failed) else plain_connections.why(error)
