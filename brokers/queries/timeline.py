@@ -18,11 +18,14 @@ MOST_CHANGES = 5000
 
 
 def recorded_since(scope: Scope, broker: BrokerRef | None = None) -> dict[int, dict[int, datetime]]:
-    """{broker id: {step in seconds: the first moment that is recorded in that step}}; a broker without a record is missing. One query a broker and step."""
+    """{broker id: {step in seconds: the first moment that can be shown in that step}}; a broker without a record is missing. One query a broker and step.
+
+    Rolled up steps hold the numbers at their end: what came before, in the first of them, may not be recorded at all.
+    """
     found: dict[int, dict[int, datetime]] = {}
     for broker_id in Broker.objects.filter(visible_brokers(scope, broker), configured=True).order_by().values_list("pk", flat=True):
         firsts = {step: _rows(step).filter(broker_id=broker_id, kind="broker").order_by("at").values_list("at", flat=True).first() for step in TIERS}
-        if known := {step: first for step, first in firsts.items() if first is not None}:
+        if known := {step: first if step == RAW_STEP else first + timedelta(seconds=step) for step, first in firsts.items() if first is not None}:
             found[broker_id] = known
     return found
 

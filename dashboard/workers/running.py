@@ -57,7 +57,8 @@ def running_list(worker: Worker) -> RunningList:
     if worker.active == 0:  # whatever was listed before has ended
         return RunningList(nothing="idle")
     if not tasks:
-        return RunningList(nothing=f"{formatting.count(worker.active, 'running task')}, not {'visible to you' if worker.tasks_hidden else 'listed yet'}")
+        why = ", not visible to you" if worker.tasks_hidden else ", not listed yet" if worker.past_at is None else "; which: not recorded"
+        return RunningList(nothing=f"{formatting.count(worker.active, 'running task')}{why}")
     if worker.tasks_hidden:
         return RunningList(tasks, max(0, worker.active - len(tasks)))
     if is_older(worker):

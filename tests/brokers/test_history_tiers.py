@@ -154,6 +154,14 @@ def test_of_a_moment_in_a_gap_or_before_the_first_poll_nothing_is_recorded(recor
             queries.queues(EVERYTHING, broker="prod", at=after(seconds))
 
 
+def test_history_goes_back_to_the_first_moment_that_can_be_shown(recording: Recording) -> None:
+    of_broker = {"broker": recording.broker, "kind": "broker", "data": b"", "is_key": True}
+    Snapshot.objects.create(**of_broker, step=5, at=after(480))
+    Rollup.objects.create(**of_broker, step=600, at=NOON)  # of ten minutes of which nothing but the end is recorded
+    assert queries.recorded_since(EVERYTHING) == {recording.broker.pk: {5: after(480), 600: after(600)}}
+    assert queries.first_recorded(EVERYTHING) == after(480)
+
+
 def test_a_process_that_is_started_anew_or_undone_continues_where_the_last_one_was(recording: Recording) -> None:
     class KilledError(Exception):
         pass

@@ -48,6 +48,12 @@ def test_a_list_and_a_count_of_two_moments_are_never_shown_as_one(
     assert (len(found.tasks), found.more, found.nothing, found.as_of) == (shown, more, nothing, as_of)
 
 
+def test_of_a_past_moment_only_the_number_is_recorded() -> None:
+    then = worker(2, None)
+    then.past_at = NOON
+    assert running_list(then).nothing == "2 running tasks; which: not recorded"
+
+
 def test_a_list_that_is_minutes_older_than_the_last_heartbeat_stands_with_its_time() -> None:
     assert running_list(worker(2, 2, heartbeat_at=NOON + timedelta(seconds=70))).as_of == ""
     assert running_list(worker(2, 2, heartbeat_at=NOON + timedelta(minutes=4))).as_of == "listed at 12:00:00"
