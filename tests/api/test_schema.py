@@ -20,7 +20,7 @@ from tests.rights.world import World as Planted
 from tests.secret_shop import SHOP
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the WSGI application closes its connection after each answer
-QUESTIONS = examples(2, 10)
+QUESTIONS = examples(1, 10)
 OPERATIONS = sorted((path, method.upper()) for path, methods in described()["paths"].items() for method in methods)
 SECRET = re.compile(r"SECRET[\w-]*")
 
