@@ -50,7 +50,7 @@ LISTS = (
     "/password/change/",
     *WHY,
 )
-USUAL = ("/", "/queues/", "/workers/", "/tasks/", "/findings/", "/history/changes/", "/history/", "/people/", "/send/", NEAR_MISS)
+USUAL = ("/", "/queues/", "/workers/", "/findings/", "/history/changes/", "/send/", NEAR_MISS)
 MISSING = "/queues/4711000/"
 CONTRAST = {"runOnly": ["color-contrast"]}
 WIDTHS = (DESKTOP, {"width": 720, "height": 450}, PHONE)  # the second is a desktop's at 200 percent
@@ -135,7 +135,7 @@ def open_page(page: Page, stack: Stack, address: str) -> None:
 def sideways(page: Page) -> list[str]:
     """What to say of a page that is wider than its window, once charts have followed a change of its width."""
     try:
-        page.wait_for_function("document.documentElement.scrollWidth <= document.documentElement.clientWidth", timeout=3000)
+        page.wait_for_function("document.documentElement.scrollWidth <= document.documentElement.clientWidth", timeout=30_000)
     except TimeoutError:
         return [f"scrolls sideways at {page.viewport_size}"]
     return []
