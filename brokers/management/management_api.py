@@ -179,12 +179,9 @@ class ManagementApi:
         base, login = urls.metrics_base(metrics_url)
         return self._answer("GET", f"{base}{path}", auth=login or (lambda request: request))
 
-    def delete_queue(self, vhost: str, name: str) -> None:
-        """Returns once the queue is gone; ObjectNotFound if it was not there."""
-        self._first_that_answers("DELETE", f"/api/queues/{urls.quoted(vhost)}/{urls.quoted(name)}")
-
-    def delete_exchange(self, vhost: str, name: str) -> None:
-        self._first_that_answers("DELETE", f"/api/exchanges/{urls.quoted(vhost)}/{urls.quoted(name)}")
+    def change(self, method: str, path: str, body: bytes | None = None) -> None:
+        """PUT, POST or DELETE, what `brokers.management.changing` sends. ObjectNotFound if it names what is not there."""
+        self._first_that_answers(method, path, body)
 
     def get(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
         """The body of a path ("/api/overview"), from the first address of the cluster that answers."""
@@ -212,11 +209,11 @@ class ManagementApi:
         options = {"columns": names, "page": str(number), "page_size": str(_PAGE_SIZE)}
         return self._parsed(path, options, lambda body: parse.page(body, parser, number))
 
-    def _first_that_answers(self, method: str, path: str) -> bytes:
+    def _first_that_answers(self, method: str, path: str, data: bytes | None = None) -> bytes:
         failures: list[BrokerError] = []
         for url in list(self._urls):
             try:
-                body = self._answer(method, f"{url}{path}")
+                body = self._answer(method, f"{url}{path}", data=data)
             except (BrokerUnreachable, BrokerAnswerUnusable) as error:
                 failures.append(error)
                 continue
@@ -225,7 +222,7 @@ class ManagementApi:
             return body
         raise type(failures[0])("; ".join(str(failure) for failure in failures)) from failures[0]
 
-    def _answer(self, method: str, url: str, auth: Any = None) -> bytes:
+    def _answer(self, method: str, url: str, auth: Any = None, data: bytes | None = None) -> bytes:
         self.before_request()
         place = f"{method} {url.partition('?')[0]}"
         parts = urlsplit(url)
@@ -234,8 +231,9 @@ class ManagementApi:
         try:
             with self._watch.limit(self.limits.total_seconds):
                 timeout = (self.limits.connect_seconds, self.limits.read_seconds)
-                headers = {"Accept-Encoding": urls.encoding(url)}
-                with self._session.request(method, url, headers=headers, timeout=timeout, stream=True, allow_redirects=False, auth=auth) as response:
+                headers = {"Accept-Encoding": urls.encoding(url), **({} if data is None else {"Content-Type": "application/json"})}
+                request = self._session.request(method, url, headers=headers, data=data, timeout=timeout, stream=True, allow_redirects=False, auth=auth)
+                with request as response:
                     self._answered.add(f"{parts.scheme}://{host}")
                     self.clock_seconds = node_clock.ahead_seconds(response.headers.get("Date"), sent_at, time.time())
                     body = self._body(response, place)

@@ -74,3 +74,13 @@ def test_without_brokers_there_is_nothing_to_clean() -> None:
 def test_an_installation_that_never_ran_has_nothing_to_clean(rabbitmq: TestNode) -> None:
     with pytest.raises(CommandError, match="has never run"):
         clean(rabbitmq.address())
+
+
+def test_virtual_hosts_of_the_lab_are_removed_whole(rabbitmq: TestNode, ours: str) -> None:
+    name = f"{ours}.lab.7"
+    rabbitmq.api("PUT", f"vhosts/{name}")
+    rabbitmq.api("PUT", f"permissions/{name}/{quote(rabbitmq.user)}", {"configure": ".*", "write": ".*", "read": ".*"})
+    rabbitmq.api("PUT", f"queues/{name}/{ours}.work", {"durable": True})
+    printed = clean(rabbitmq.address())
+    assert f"virtual host '{name}' removed" in printed and f"{ours}.work" not in printed
+    assert name not in [vhost["name"] for vhost in rabbitmq.api("GET", "vhosts")]

@@ -19,6 +19,7 @@ import pytest
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerAnswerUnusable, BrokerError, BrokerRefused, BrokerUnreachable, ObjectNotFound
 from brokers.management import parse
+from brokers.management.changing import delete_queue
 from brokers.management.management_api import Limits, ManagementApi
 from tests.certificates import self_signed
 from tests.conftest import TestNode
@@ -139,7 +140,7 @@ def test_a_get_is_tried_once_more_when_the_connection_is_reset(fault_server: Fau
 def test_a_delete_is_never_tried_again(fault_server: FaultServer) -> None:
     fault_server.answer("/api/queues///mail", Answer(reset=True), Answer(status=204, body=b""))
     with pytest.raises(BrokerUnreachable):
-        api_of(fault_server.url).delete_queue("/", "mail")
+        delete_queue(api_of(fault_server.url), "/", "mail")
     assert [requests.method for requests in fault_server.requests] == ["DELETE"]
 
 
@@ -272,7 +273,7 @@ def test_any_name_reaches_the_broker_as_it_is(rabbitmq: TestNode, vhost: str, na
     rabbitmq.api("PUT", f"queues/{vhost}/{quote(name, safe='')}", {"durable": True})
     assert api.queue(vhost, name).key == (vhost, name)
     assert (vhost, name) in [queue.key for queue in api.queues_totals()]
-    api.delete_queue(vhost, name)
+    delete_queue(api, vhost, name)
     with pytest.raises(ObjectNotFound):
         api.queue(vhost, name)
 

@@ -5,6 +5,8 @@ Everything that Hareline creates in a broker is named `hareline.<installation id
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -14,11 +16,12 @@ from django.db import DatabaseError
 from brokers import queries
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerError, ObjectNotFound
+from brokers.management import changing
 from brokers.management.management_api import ManagementApi
 
 
 class Command(BaseCommand):
-    help = "Removes every queue and exchange of this installation of Hareline from the brokers of HARELINE_BROKERS."
+    help = "Removes every queue, exchange and virtual host of this installation of Hareline from the brokers of HARELINE_BROKERS."
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -46,23 +49,28 @@ class Command(BaseCommand):
         try:
             queues = [(queue.vhost, queue.name) for queue in api.queues_totals() if queue.name.startswith(prefix)]
             exchanges = [(seen.vhost, seen.definition.name) for seen in api.exchanges() if seen.definition.name.startswith(prefix)]
+            vhosts = [vhost.name for vhost in api.vhosts() if vhost.name.startswith(f"{prefix}lab.")]
         except BrokerError as error:
             return [f"{address.name}: {error}"]
-        failures = []
-        for kind, delete, found in (("queue", api.delete_queue, queues), ("exchange", api.delete_exchange, exchanges)):
-            for vhost, name in found:
-                where = f"{address.name}: {kind} {name!r} in the virtual host {vhost!r}"
-                if dry_run:
-                    self.stdout.write(f"{where} would be removed")
-                    continue
-                try:
-                    delete(vhost, name)
-                    self.stdout.write(f"{where} removed")
-                except ObjectNotFound:
-                    self.stdout.write(f"{where} was gone already")
-                except BrokerError as error:
-                    failures.append(f"{where} stays: {error}")
-        if not queues and not exchanges:
+        found = [(f"virtual host {name!r}", partial(changing.delete_vhost, api, name)) for name in vhosts]
+        for kind, delete, objects in (("queue", changing.delete_queue, queues), ("exchange", changing.delete_exchange, exchanges)):
+            found += [(f"{kind} {name!r} in the virtual host {vhost!r}", partial(delete, api, vhost, name)) for vhost, name in objects if vhost not in vhosts]
+        failures = [failure for what, delete in found if (failure := self._remove(f"{address.name}: {what}", delete, dry_run))]
+        if not found:
             self.stdout.write(f"{address.name}: nothing of this installation found")
         api.close()
         return failures
+
+    def _remove(self, what: str, delete: Callable[[], None], dry_run: bool) -> str:
+        """Why it stays, as a sentence; "" if it does not, or only would be removed."""
+        if dry_run:
+            self.stdout.write(f"{what} would be removed")
+            return ""
+        try:
+            delete()
+            self.stdout.write(f"{what} removed")
+        except ObjectNotFound:
+            self.stdout.write(f"{what} was gone already")
+        except BrokerError as error:
+            return f"{what} stays: {error}"
+        return ""
