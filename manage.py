@@ -4,7 +4,7 @@
 import os
 import sys
 
-PROCESSES = ("pollbrokers", "receiveevents", "maintain")
+PROCESSES = ("pollbrokers", "receiveevents", "maintain", "runlab")
 WITHOUT_SETTINGS = ("explain", "compare")
 """They need neither settings nor a database for what comes in files, and start ten times as fast without."""
 

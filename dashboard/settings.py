@@ -56,6 +56,7 @@ except InvalidAddress as error:
 EVENTS = environment.broker_names(ENVIRONMENT, "HARELINE_EVENTS", "*", BROKERS)
 INSPECT = environment.broker_names(ENVIRONMENT, "HARELINE_INSPECT", "*", BROKERS)
 CONTROL = environment.broker_names(ENVIRONMENT, "HARELINE_CONTROL", "", BROKERS)
+LAB = environment.broker_names(ENVIRONMENT, "HARELINE_LAB", "", BROKERS)
 CELERY_APP = environment.import_path(ENVIRONMENT, "HARELINE_CELERY_APP")
 CELERY_NAMES = environment.celery_names(ENVIRONMENT, BROKERS)
 RESULTS = environment.by_broker(ENVIRONMENT, "HARELINE_RESULTS_", BROKERS, parse_results)

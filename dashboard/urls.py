@@ -28,6 +28,7 @@ from dashboard.findings import rule_views as finding_rules
 from dashboard.findings import views as findings
 from dashboard.flows import views as flow
 from dashboard.history import views as history
+from dashboard.lab import views as lab
 from dashboard.layout import glossary_views, keyboard_views, theme_views
 from dashboard.notifications import views as targets
 from dashboard.operations import about_views
@@ -121,6 +122,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("history/changes/marks/", changes.add_mark, name="mark_add"),
     path("history/changes/marks/<int:pk>/remove/", changes.remove_mark, name="mark_remove"),
     path("history/", history.page, name="history"),
+    path("lab/", lab.page, name="lab"),
+    path("lab/start/", lab.start, name="lab_start"),
+    path("lab/<int:pk>/", lab.experiment, name="lab_experiment"),
+    path("lab/<int:pk>/<slug:act>/", lab.change, name="lab_change"),
     path("find/", finder.found, name="find"),
     path("glossary/", glossary_views.page, name="glossary"),
     path("about/", about_views.page, name="about"),

@@ -44,6 +44,7 @@ HARELINE = (
     Program("maintenance", f"{PYTHON} manage.py maintain", "hareline"),
     Program("announcement", f"{PYTHON} -m script.announce", "announcement", restart=False, to_terminal=True),
 )
+LAB = Program("lab", f"{PYTHON} manage.py runlab", "hareline")  # only where HARELINE_LAB names a broker
 DEMO = (
     Program(
         "broker",
@@ -87,7 +88,8 @@ def hareline(host: str, ports: Sequence[int]) -> list[Program]:
     """Hareline's own processes on this machine, a web process for each of the ports."""
     found = [each for program in HARELINE if program.name in NUMBERS for each in several(program, number_of(program.name))]
     pages = [replace(web(host, port), name="web" if position == 0 else f"web-{position + 1}") for position, port in enumerate(ports)]
-    return [*found, *pages, *(program for program in HARELINE if program.name not in NUMBERS and ports)]
+    lab = [LAB] if ports and (os.environ.get("HARELINE_LAB") or os.environ.get("HARELINE_LAB_FILE")) else []
+    return [*found, *lab, *pages, *(program for program in HARELINE if program.name not in NUMBERS and ports)]
 
 
 def web(host: str, port: int) -> Program:

@@ -38,6 +38,7 @@ PAGES = (
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),
+    ("Map", "lab", "sitemap", ("lab", "lab_experiment")),
     ("Workers", "workers", "cpu", ("workers", "worker", "worker_group", "worker_matrix", "capacity")),
     (
         "Tasks",
@@ -56,12 +57,13 @@ PAGES = (
     ),
 )
 SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
+    "Map": (("Lab", "lab"),),
     "Tasks": (("List", "tasks"), ("Statistics", "statistics"), ("Failures", "failures"), ("Periodic", "periodic")),
     "History": (("Moments", "history"), ("Changes", "changes"), ("Compare", "compare"), ("Balance", "balance")),
     "Workers": (("Nodes", "workers"), ("Queues and nodes", "worker_matrix"), ("Capacity", "capacity")),
 }
 """Pages about one subject: links above each of them, by the name of the page in the navigation. A page of one section has none."""
-UNDER_MORE = ("Connections", "Send", "Routing", "History")
+UNDER_MORE = ("Connections", "Map", "Send", "Routing", "History")
 """On a phone there is room for six words and More. How many findings are open is to be seen at once."""
 HINTS = {"Routing": "Why a message goes where it goes"}
 

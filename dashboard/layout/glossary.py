@@ -29,6 +29,22 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             "A producer never names a consumer, and an exchange keeps nothing.",
             "website → exchange `shop.orders` → binding `order.*.eu` → queue `orders.eu` → worker `mail@web-1`",
         ),
+        "point-to-point": Term(
+            "A pattern in which each message is done by one consumer, whichever takes it: several that consume one queue compete for its messages.",
+            "A mail is sent by one of three worker nodes, and never twice.",
+        ),
+        "publish-subscribe": Term(
+            "A pattern in which each subscriber gets a copy of every message: an exchange copies it into a queue of each.",
+            "Stock and accounting both get `order.paid`, each from a queue of its own.",
+        ),
+        "round-robin": Term(
+            "In turn. The broker hands the messages of a queue to its consumers one after the other, and leaves out those whose prefetch is used up.",
+            "Three idle worker nodes get a third each; one that is busy gets fewer.",
+        ),
+        "lab": Term(
+            "Where Hareline runs a pattern of messaging on real parts, in a virtual host of its own that it makes and removes.",
+            "The experiment “Topics” shows which queues get `order.new.eu`.",
+        ),
     },
     "What is sent": {
         "message": Term(

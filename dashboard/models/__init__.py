@@ -4,6 +4,7 @@ Written only by `dashboard.store`, read only by `dashboard.queries`.
 """
 
 from dashboard.models.findings import FeedToken, Finding, FindingEvent, FindingRound, RuleSetting, Silence
+from dashboard.models.lab import LabExperiment
 from dashboard.models.marks import Mark
 from dashboard.models.notifications import Delivery, DeliveryItem, Notice, Target
 from dashboard.models.people import ApiToken, AuditEvent, AuditHead, CacheEntry, Granted, Invitation, LoginDelay, Role, User
@@ -25,6 +26,7 @@ __all__ = [
     "FindingRound",
     "Granted",
     "Invitation",
+    "LabExperiment",
     "LoginDelay",
     "Mark",
     "Notice",

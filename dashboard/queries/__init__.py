@@ -28,6 +28,7 @@ from dashboard.queries.findings import (
     visible_silences,
 )
 from dashboard.queries.findings_then import finding_times, findings_open_at, rounds_at, silenced_at
+from dashboard.queries.lab import active_experiments, ended_experiments, experiment
 from dashboard.queries.marked_findings import findings_between
 from dashboard.queries.marks import mark, marks, marks_page
 from dashboard.queries.notifications import (
@@ -82,13 +83,16 @@ __all__ = [
     "OVERDUE",
     "AuditFilter",
     "Queue",
+    "active_experiments",
     "audit_entries",
     "audit_event",
     "audit_events_of",
     "closed_findings",
     "delivery_queues",
     "effects_of",
+    "ended_experiments",
     "events_of",
+    "experiment",
     "factors_of",
     "failing_targets",
     "feed_token",

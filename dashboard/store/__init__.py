@@ -5,6 +5,7 @@ from dashboard.store.feeds import make_feed_token, revoke_feed_token, touch_feed
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
 from dashboard.store.findings import close_of_other_brokers, delete_old_findings, save_round
 from dashboard.store.invitations import INVITATION_LASTS, accept_invitation, invite, trim_invitations
+from dashboard.store.lab import MOST_EXPERIMENTS, LabFull, begin_experiment, change_experiment, note_experiment, stop_experiment, trim_experiments
 from dashboard.store.login_delays import LoginTry, begin_login, end_login, notes_refusal, trim_login_delays, unlock
 from dashboard.store.marks import MARKS_KEPT, add_mark, remove_mark, trim_marks
 from dashboard.store.notifications import (
@@ -57,10 +58,12 @@ __all__ = [
     "FAILED",
     "INVITATION_LASTS",
     "MARKS_KEPT",
+    "MOST_EXPERIMENTS",
     "MOST_TASK_VIEWS",
     "REFUSED",
     "RUN_AGAIN_STALLED",
     "UNCHANGED",
+    "LabFull",
     "LoginTry",
     "RunAgainMeanwhile",
     "accept_invitation",
@@ -69,10 +72,12 @@ __all__ = [
     "add_token",
     "audit",
     "begin_attempt",
+    "begin_experiment",
     "begin_login",
     "begin_remote_write",
     "begin_run_again",
     "begin_session",
+    "change_experiment",
     "close_of_other_brokers",
     "comment_on_finding",
     "delete_old_findings",
@@ -90,6 +95,7 @@ __all__ = [
     "make_feed_token",
     "make_token",
     "missed",
+    "note_experiment",
     "note_not_written",
     "note_run_again",
     "note_written",
@@ -116,6 +122,7 @@ __all__ = [
     "set_environment_token",
     "set_rule",
     "share_task_view",
+    "stop_experiment",
     "take_finding",
     "take_run_again",
     "touch_feed_token",
@@ -124,6 +131,7 @@ __all__ = [
     "trim_audit",
     "trim_cache",
     "trim_deliveries",
+    "trim_experiments",
     "trim_invitations",
     "trim_login_delays",
     "trim_marks",

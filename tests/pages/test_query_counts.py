@@ -39,6 +39,7 @@ PAGES = {
     "/history/balance/?broker=prod": 16,
     "/history/compare/?broker=prod&at=now": 24,
     "/tasks/periodic/": 14,
+    "/lab/": 14,
     "/tasks/": 20,
     "/tasks/views/": 8,
     "/tasks/statistics/": 21,

@@ -118,6 +118,10 @@ PAGES: dict[str, tuple[Door, ...]] = {
     "mark_add": (does("silence", given={"title": "deployed", "broker": "prod"}, answers=(302,)),),
     "mark_remove": (own(posts=True, of="nothing", answers=(404,)),),  # only one's own
     "history": (sees(),),
+    "lab": (sees(),),
+    "lab_start": (does("control", given={"broker": "prod", "pattern": "work_queue"}, answers=(302,)),),
+    "lab_experiment": (own(of="nothing", answers=(404,)),),
+    "lab_change": (own(posts=True, of="nothing", address={"act": "stop"}, answers=(404,)),),
     "find": (sees(given={"q": "e"}),),
     "balance": (sees(),),
     "compare": (sees(),),
@@ -226,6 +230,7 @@ COMMANDS: dict[str, str] = {
     "receiveevents": "collects",
     "rotatekeys": "encrypts anew what is stored encrypted",
     "restore": "replaces the database",
+    "runlab": "makes and removes virtual hosts of the lab, and runs worker nodes in them",
     "status": "reads the state of the processes",
 }
 """They are for who has the machine's account and its files; no role counts there. Each states what it can reach."""

@@ -38,7 +38,7 @@ class Try(NamedTuple):
 @pytest.fixture
 def world(db: None, settings: LazySettings, tmp_path: Any) -> World:
     settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
-    settings.CONTROL = frozenset({"prod"})
+    settings.CONTROL = settings.LAB = frozenset({"prod"})
     settings.PLANTS_DIR = tmp_path / "plants"
     return World()
 

@@ -1,0 +1,1 @@
+"""The messaging lab: patterns of messaging that run on real parts, in virtual hosts that Hareline makes and removes."""

@@ -1,0 +1,161 @@
+"""The lab's pages: what can be started and what runs, and one experiment with its knobs, its drawing and what was measured."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlencode
+
+import msgspec
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.urls import reverse
+
+from brokers.polling import leases
+from brokers.scope import Scope
+from dashboard import queries
+from dashboard.lab import action
+from dashboard.lab.drawing import Drawing, drawn
+from dashboard.lab.runner import LEASE
+from dashboard.layout import formatting
+from dashboard.layout.levels import Word
+from dashboard.models import LabExperiment, User
+from workers.lab import plans
+from workers.lab.catalog import PATTERNS, Pattern
+from workers.lab.knobs import KNOBS, Knob, read
+from workers.lab.plan import Variant
+
+NO_PROCESS = "The lab’s process (manage.py runlab) does not run, so nothing is started, changed or removed. Where HARELINE_LAB is set it starts with Hareline."
+LEVELS: dict[str, Word] = {"yes": "ok", "no": "warning", "unknown": "unknown"}
+OLD = timedelta(seconds=10)
+STATES = {
+    LabExperiment.WAITING: "waits for the lab’s process",
+    LabExperiment.STARTING: "starting its worker nodes",
+    LabExperiment.RUNNING: "running",
+    LabExperiment.REMOVING: "being removed",
+    LabExperiment.ENDED: "ended",
+}
+
+
+class Field(msgspec.Struct, frozen=True):
+    """A knob in the form."""
+
+    knob: Knob
+    value: str
+    problem: str = ""
+    choices: list[tuple[int, str]] = []
+    several: bool = False
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A message that was published lately. `why`: the address of the question why it went there."""
+
+    label: str
+    number: str
+    state: str
+    nodes: str
+    why: str
+
+
+class LabPage:
+    """`brokers`: those that are marked for the lab and that this person may see; `why_not` by broker."""
+
+    def __init__(self, scope: Scope, user: User | AnonymousUser, brokers: list[str], now: datetime, problem: str = "") -> None:
+        self.now, self.problem = now, problem
+        self.patterns = list(PATTERNS.values())
+        self.brokers = [name for name in brokers if name in settings.LAB]
+        self.others = [name for name in brokers if name not in settings.LAB]
+        self.refusals = [why for name in self.brokers if (why := action.why_not(user, name))]
+        self.allowed = [name for name in self.brokers if not action.why_not(user, name)]
+        self.active = [ExperimentRow(one, now) for one in queries.active_experiments(scope)]
+        self.ended = [ExperimentRow(one, now) for one in queries.ended_experiments(scope)]
+        self.notice = NO_PROCESS if self.brokers and leases.holder_of(LEASE, now) is None else ""
+
+
+class ExperimentRow:
+    def __init__(self, found: LabExperiment, now: datetime) -> None:
+        self.found = found
+        self.name = PATTERNS[found.pattern].name if found.pattern in PATTERNS else found.pattern
+        self.state = STATES[found.state]
+        self.left = formatting.duration(found.ends_at - now) if found.ends_at > now else ""
+
+
+class ExperimentPage:
+    """`given`: the fields of a form with mistakes; {} else."""
+
+    def __init__(self, user: User | AnonymousUser, found: LabExperiment, now: datetime, given: Mapping[str, str] | None = None) -> None:
+        self.found, self.now, self.row = found, now, ExperimentRow(found, now)
+        self.pattern: Pattern = PATTERNS[found.pattern]
+        self.knobs = action.knobs_of(found)
+        self.given, self.problems = given or {}, self.read(given)[1] if given else {}
+        self.refusal = action.why_not(user, found.broker)
+        self.goes_on = found.state != LabExperiment.ENDED
+        self.can_change = self.goes_on and not self.refusal and not found.stopped_by and found.state != LabExperiment.REMOVING
+        self.measured: dict[str, Any] = found.measured or {}
+        self.notice = NO_PROCESS if self.goes_on and leases.holder_of(LEASE, now) is None else ""
+        self.old = formatting.age(found.measured_at, now) if self.goes_on and found.measured_at and now - found.measured_at > OLD else ""
+
+    def read(self, given: Mapping[str, str]) -> tuple[Any, dict[str, str]]:
+        """The knobs with what was given, and what is wrong with it."""
+        before, offers = self.knobs, self.pattern.offers
+        if self.pattern.key != "headers":
+            return read(given, offers, before)
+        knobs, wrong = read(given, tuple(name for name in offers if name != "bindings"), before, plans.header_line)
+        knobs, also = read(given, ("bindings",), knobs, plans.binding_of_headers)
+        return knobs, wrong | also
+
+    @cached_property
+    def fields(self) -> list[Field]:
+        return [self._field(KNOBS[name]) for name in self.pattern.offers]
+
+    def _field(self, knob: Knob) -> Field:
+        known = getattr(self.knobs, knob.name)
+        several = isinstance(known, tuple)
+        value = self.given.get(knob.name) or ("\n".join(known) if several else f"{known:g}")
+        choices = [(number, f"{number}: {name}") for number, (name, *_) in plans.ARRANGEMENTS.items()] if knob.name == "arrangement" else []
+        return Field(knob, value, self.problems.get(knob.name, ""), choices, several)
+
+    @cached_property
+    def plan(self) -> Any:
+        return self.pattern.plan(self.knobs)
+
+    @cached_property
+    def drawing(self) -> Drawing:
+        return drawn(self.plan, self.measured if self.is_of_plan else {})
+
+    @property
+    def is_of_plan(self) -> bool:
+        """Whether what was measured is of the knobs as they are: the lab's process takes a moment to change its nodes."""
+        return [node["name"] for node in self.measured.get("nodes", [])] == [node.name for node in self.plan.nodes]
+
+    @property
+    def verdict_level(self) -> Word:
+        return LEVELS[self.measured["verdict"]["holds"]] if self.measured else "unknown"
+
+    @property
+    def verdict_text(self) -> str:
+        return str(self.measured["verdict"]["text"]) if self.measured else "Nothing has been measured yet."
+
+    @cached_property
+    def nodes(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.measured.get("nodes", [])
+        total = sum(node["done"] for node in found)
+        return [{**node, "held": max(0, node["held"]), "share": f"{node['done'] / total:.1%}" if total else "–"} for node in found]
+
+    @cached_property
+    def messages(self) -> list[Message]:
+        """The latest first."""
+        variants = self.plan.publisher.variants
+        known = [one for one in self.measured.get("messages", []) if one["variant"] < len(variants)]
+        return [self._message(one, variants[one["variant"]]) for one in reversed(known)] if self.is_of_plan else []
+
+    def _message(self, one: Mapping[str, Any], variant: Variant) -> Message:
+        question = {"broker": self.found.broker, "vhost": self.found.vhost, "of": "message"}
+        question |= {"exchange": self.plan.publisher.exchange, "routing_key": variant.routing_key}
+        if variant.headers:
+            question["headers"] = msgspec.json.encode(variant.headers).decode()
+        tried = f", rejected {one['rejected']}×" if one["rejected"] else ""
+        why = f"{reverse('routing')}?{urlencode(question)}"
+        return Message(variant.label, one["id"].rpartition(".")[2], f"{one['state']}{tried}", ", ".join(one["nodes"]), why)

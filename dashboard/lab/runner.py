@@ -1,0 +1,184 @@
+"""Runs the experiments that people start, from their rows, in rounds: makes what they need, ends them, and removes what is left, also of a process that was
+killed. One process of an installation does; others stand by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+from django.utils import timezone
+
+from brokers import queries as broker_queries
+from brokers.errors import BrokerError, BrokerRefused
+from brokers.management.changing import LabVhosts
+from brokers.polling import leases
+from brokers.scope import EVERYTHING
+from dashboard import queries, store
+from dashboard.lab.running import Running
+from dashboard.layout import amqp_targets
+from dashboard.models import LabExperiment
+from workers.lab.catalog import PATTERNS
+from workers.lab.place import Place
+
+LEASE, LEASE_SECONDS = "lab", 30.0
+AGAIN, SWEEP = timedelta(seconds=5), timedelta(minutes=1)
+WRITE = timedelta(seconds=1)
+INTERRUPTED = "Hareline was ended in the middle of it, so that it was removed at the next start."
+STOPPED = "Hareline was stopped."
+log = structlog.get_logger(__name__)
+
+
+class Runner:
+    """Of this process, `holder`."""
+
+    def __init__(self, holder: str, installation: str) -> None:
+        self.holder, self._installation = holder, installation
+        self._vhosts: dict[str, LabVhosts] = {}
+        self.running: dict[int, Running] = {}
+        self._again_at: dict[int, datetime] = {}
+        self._written_at: dict[int, datetime] = {}
+        self._sweep_at: dict[str, datetime] = {}
+
+    def round(self, now: datetime) -> bool:
+        """False where another process holds the lease: what this one ran it has ended then."""
+        if not leases.take(LEASE, self.holder, now, LEASE_SECONDS):
+            self._end_all()
+            return False
+        rows = queries.active_experiments(EVERYTHING)
+        for gone in self.running.keys() - {row.pk for row in rows}:
+            self.running.pop(gone).end()
+        for row in rows:
+            if self._again_at.get(row.pk, now) <= now:
+                self._one(row, now)
+        self._sweep({row.vhost for row in rows}, now)
+        return True
+
+    def stop(self, now: datetime) -> None:
+        """Ends and removes everything, as far as the brokers are there."""
+        self._end_all()
+        for row in queries.active_experiments(EVERYTHING):
+            if row.holder == self.holder:
+                self._remove(row, STOPPED, now)
+        for vhosts in self._vhosts.values():
+            vhosts.close()
+        leases.release(LEASE, self.holder)
+
+    def _one(self, row: LabExperiment, now: datetime) -> None:
+        try:
+            if why := self._why_over(row, now):
+                self._end(row.pk)
+                self._remove(row, why, now)
+            elif row.pk not in self.running:
+                self._begin(row, now)
+            else:
+                self._go_on(row, self.running[row.pk], now)
+        except BrokerRefused as error:
+            self._end(row.pk)
+            self._remove(row, _sentence(error), now)
+        except (BrokerError, OSError) as error:
+            self._again_at[row.pk] = now + AGAIN
+            store.note_experiment(row.pk, row.state, problem=_sentence(error))
+
+    def _why_over(self, row: LabExperiment, now: datetime) -> str:
+        """Why the experiment is over; "" if it goes on."""
+        if row.state == LabExperiment.REMOVING:
+            return row.reason
+        if row.stopped_by:
+            return f"Stopped by {row.stopped_by}."
+        if row.ends_at <= now:
+            return "Its time was over."
+        if row.broker not in settings.LAB or row.pattern not in PATTERNS:
+            return f"HARELINE_LAB no longer names {row.broker}."
+        return INTERRUPTED if row.state != LabExperiment.WAITING and row.pk not in self.running else ""
+
+    def _begin(self, row: LabExperiment, now: datetime) -> None:
+        broker = next((one for one in broker_queries.brokers(EVERYTHING) if one.name == row.broker), None)
+        targets = amqp_targets.targets(broker, row.vhost) if broker is not None else []
+        if not targets:
+            return self._later(row, "No AMQP address of the broker is known yet.", now)
+        if targets[0].refusal:
+            return self._remove(row, f"{targets[0].refusal[:1].upper()}{targets[0].refusal[1:]}.", now)
+        place = Place(targets[0].url, row.vhost, settings.CA_FILE)
+        running = Running(row.pattern, row.knobs, row.revision, place, self._vhosts_of(row.broker))
+        store.note_experiment(row.pk, LabExperiment.WAITING, holder=self.holder)  # before anything is made, so that it is removed whatever happens
+        running.start()
+        self.running[row.pk] = running
+        return store.note_experiment(row.pk, LabExperiment.STARTING, started_at=now, problem="")
+
+    def _later(self, row: LabExperiment, problem: str, now: datetime) -> None:
+        self._again_at[row.pk] = now + AGAIN
+        store.note_experiment(row.pk, row.state, problem=problem)
+
+    def _go_on(self, row: LabExperiment, running: Running, now: datetime) -> None:
+        running.round()
+        if row.revision != running.revision:
+            running.change(row.knobs, row.revision)
+        if now - self._written_at.get(row.pk, now - WRITE) >= WRITE:
+            self._written_at[row.pk] = now
+            state = LabExperiment.RUNNING if running.publishes else LabExperiment.STARTING
+            store.note_experiment(row.pk, state, measured=running.measured(now.timestamp()), measured_at=now, problem="")
+
+    def _end(self, pk: int) -> None:
+        if (running := self.running.pop(pk, None)) is not None:
+            running.end()
+
+    def _end_all(self) -> None:
+        for pk in list(self.running):
+            self._end(pk)
+
+    def _remove(self, row: LabExperiment, why: str, now: datetime) -> None:
+        """Removes its virtual host; where the broker does not answer, that is tried again until it does."""
+        store.note_experiment(row.pk, LabExperiment.REMOVING, reason=why)
+        if amqp_targets.address(row.broker) is None:
+            left = f" HARELINE_BROKERS no longer names {row.broker}: remove the virtual host {row.vhost} there by hand if it is left."
+            return store.note_experiment(row.pk, LabExperiment.ENDED, ended_at=now, reason=why + left)
+        try:
+            self._vhosts_of(row.broker).remove(row.vhost)
+        except BrokerRefused as error:
+            why += f" Its virtual host is left: {error}." if row.started_at else ""  # else it was never made
+            return store.note_experiment(row.pk, LabExperiment.ENDED, ended_at=now, reason=why, problem="")
+        except BrokerError as error:
+            self._again_at[row.pk] = now + AGAIN
+            return store.note_experiment(row.pk, LabExperiment.REMOVING, problem=_sentence(error))
+        return store.note_experiment(row.pk, LabExperiment.ENDED, ended_at=now, problem="")
+
+    def _sweep(self, known: set[str], now: datetime) -> None:
+        """Removes virtual hosts of the lab that no row knows: the database is another one, or was restored."""
+        for name in settings.LAB:
+            if self._sweep_at.get(name, now) > now:
+                continue
+            vhosts = self._vhosts_of(name)
+            try:
+                for left in vhosts.found():
+                    if left not in known:
+                        vhosts.remove(left)
+                        log.info("lab_vhost_removed", broker=name, vhost=left)
+                self._sweep_at[name] = now + SWEEP
+            except BrokerError as error:
+                self._sweep_at[name] = now + (SWEEP if isinstance(error, BrokerRefused) else AGAIN)
+
+    def _vhosts_of(self, broker: str) -> LabVhosts:
+        if broker not in self._vhosts:
+            address = amqp_targets.address(broker)
+            if address is None:
+                raise BrokerError(f"HARELINE_BROKERS no longer names {broker}")
+            self._vhosts[broker] = LabVhosts(address, settings.CA_FILE, self._installation)
+        return self._vhosts[broker]
+
+
+def run(runner: Runner, wait: Callable[[float], bool], round_seconds: Mapping[bool, float]) -> None:
+    """Rounds until `wait` returns True, then ends everything. `round_seconds`: while experiments run, and while none does."""
+    while not wait(round_seconds[bool(runner.running)]):
+        try:
+            runner.round(timezone.now())
+        except DatabaseError as error:
+            log.warning("lab_round_failed", reason=str(error).strip())
+    runner.stop(timezone.now())
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error).strip().rstrip(".") or type(error).__name__
+    return f"{text[:1].upper()}{text[1:][:600]}."

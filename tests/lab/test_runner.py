@@ -1,0 +1,154 @@
+"""The lab's process: experiments begin, end and are removed from their rows, also where the broker refuses, goes away or a process was killed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from pytest_django import Settings
+
+from brokers.addresses import BrokerAddress
+from brokers.management.changing import LabVhosts
+from brokers.models import Broker
+from dashboard import store
+from dashboard.lab.runner import INTERRUPTED, Runner
+from dashboard.models import LabExperiment, User
+from tests.fault_server import Answer, FaultServer
+
+pytestmark = pytest.mark.django_db
+NAME = "hareline.1f2e.lab.{}"
+
+
+@pytest.fixture
+def now() -> datetime:
+    return timezone.now()
+
+
+@pytest.fixture
+def broker(fault_server: FaultServer, settings: Settings) -> FaultServer:
+    """A management API that takes whatever it is sent, of a broker that is marked for the lab."""
+    settings.BROKERS = (BrokerAddress("prod", (fault_server.url,), "u", "p", amqp_url="amqp://u:p@127.0.0.1:1"),)
+    settings.LAB = frozenset({"prod"})
+    Broker.objects.create(name="prod", state=Broker.UP)
+    fault_server.default = Answer(status=204, body=b"")
+    fault_server.answer("/api/vhosts", [])
+    return fault_server
+
+
+@pytest.fixture
+def runner() -> Iterator[Runner]:
+    found = Runner("lab:1", "1f2e")
+    yield found
+    found.stop(timezone.now())
+
+
+def requested(now: datetime, **fields: object) -> LabExperiment:
+    user = User.objects.create_user(f"user{LabExperiment.objects.count()}")
+    found = store.begin_experiment(user, "prod", "1f2e", "work_queue", {}, now)
+    LabExperiment.objects.filter(pk=found.pk).update(**fields)
+    return LabExperiment.objects.get(pk=found.pk)
+
+
+def deleted(server: FaultServer) -> list[str]:
+    return [request.path.rpartition("/")[2] for request in server.requests if request.method == "DELETE"]
+
+
+def test_a_virtual_host_is_made_with_its_limits_before_anything_runs(broker: FaultServer, runner: Runner, now: datetime) -> None:
+    found = requested(now)
+    runner.round(now)
+    found.refresh_from_db()
+    assert (found.state, found.holder, list(runner.running)) == ("starting", "lab:1", [found.pk])
+    made = [request.path.removeprefix("/api/") for request in broker.requests if request.method in ("PUT", "POST")]
+    name = found.vhost
+    assert made == [
+        f"vhosts/{name}", f"permissions/{name}/u", f"vhost-limits/{name}/max-connections", f"vhost-limits/{name}/max-queues",
+        f"operator-policies/{name}/bound", f"definitions/{name}",
+    ]  # fmt: skip
+
+
+def test_without_the_right_it_ends_with_the_command_that_grants_it(broker: FaultServer, runner: Runner, now: datetime) -> None:
+    found = requested(now)
+    broker.answer(f"/api/vhosts/{found.vhost}", status=401, body=b'{"error":"not_authorised","reason":"Not administrator user"}')
+    runner.round(now)
+    found.refresh_from_db()
+    assert found.state == "ended" and "rabbitmqctl set_user_tags u administrator" in found.reason
+    assert runner.running == {}
+
+
+def test_while_the_broker_is_away_it_is_tried_again(broker: FaultServer, runner: Runner, now: datetime) -> None:
+    found = requested(now)
+    broker.answer(f"/api/vhosts/{found.vhost}", Answer(status=500), Answer(status=204, body=b""))
+    runner.round(now)
+    found.refresh_from_db()
+    assert found.state == "waiting" and "500" in found.problem
+    runner.round(now + timedelta(seconds=1))
+    assert runner.running == {}
+    runner.round(now + timedelta(seconds=6))
+    found.refresh_from_db()
+    assert (found.state, found.problem) == ("starting", "")
+
+
+def test_what_a_person_stops_or_whose_time_is_over_is_removed(broker: FaultServer, runner: Runner, now: datetime) -> None:
+    stopped, over = requested(now), requested(now, ends_at=now + timedelta(minutes=1))
+    runner.round(now)
+    store.stop_experiment(stopped.pk, "ada")
+    runner.round(now + timedelta(minutes=2))
+    reasons = list(LabExperiment.objects.order_by("pk").values_list("state", "reason"))
+    assert reasons == [("ended", "Stopped by ada."), ("ended", "Its time was over.")]
+    assert deleted(broker) == [stopped.vhost, over.vhost] and runner.running == {}
+
+
+def test_an_end_while_the_broker_is_away_is_finished_once_it_is_back(broker: FaultServer, runner: Runner, now: datetime) -> None:
+    found = requested(now)
+    runner.round(now)
+    store.stop_experiment(found.pk, "ada")
+    broker.answer(f"/api/vhosts/{found.vhost}", Answer(status=503), Answer(status=503), Answer(status=204, body=b""))
+    for seconds, state in ((1, "removing"), (7, "removing"), (13, "ended")):
+        runner.round(now + timedelta(seconds=seconds))
+        found.refresh_from_db()
+        assert found.state == state
+    assert found.problem == "" and found.reason == "Stopped by ada."
+
+
+def test_what_a_killed_process_ran_is_removed_by_the_next(broker: FaultServer, runner: Runner, now: datetime) -> None:
+    found = requested(now, state=LabExperiment.RUNNING, holder="lab:0", started_at=now)
+    runner.round(now)
+    found.refresh_from_db()
+    assert (found.state, found.reason) == ("ended", INTERRUPTED)
+    assert deleted(broker) == [found.vhost]
+
+
+def test_virtual_hosts_of_the_lab_that_no_row_knows_are_removed_and_no_others(broker: FaultServer, runner: Runner, now: datetime) -> None:
+    names = (NAME.format(99), "hareline.ffff.lab.1", "hareline.1f2e.labelled", "/", "shop")
+    broker.answer("/api/vhosts", [{"name": name} for name in names])
+    runner.round(now)
+    assert deleted(broker) == [NAME.format(99)]
+
+
+def test_one_process_works_and_another_takes_over(broker: FaultServer, runner: Runner, now: datetime) -> None:
+    found, other = requested(now), Runner("lab:2", "1f2e")
+    assert runner.round(now) and not other.round(now)
+    assert other.running == {}
+    assert other.round(now + timedelta(minutes=1))  # the first one stood still
+    found.refresh_from_db()
+    assert found.reason == INTERRUPTED
+    assert not runner.round(now + timedelta(minutes=1, seconds=1)) and runner.running == {}
+    other.stop(now)
+
+
+def test_where_the_broker_is_no_longer_marked_its_experiments_end(broker: FaultServer, runner: Runner, settings: Settings, now: datetime) -> None:
+    found = requested(now)
+    runner.round(now)
+    settings.LAB = frozenset()
+    runner.round(now + timedelta(seconds=1))
+    found.refresh_from_db()
+    assert (found.state, found.reason) == ("ended", "HARELINE_LAB no longer names prod.")
+    assert deleted(broker) == [found.vhost]
+
+
+def test_only_what_is_named_as_the_labs_is_ever_removed(broker: FaultServer, settings: Settings) -> None:
+    with pytest.raises(ValueError, match="is not a virtual host of the lab"):
+        LabVhosts(settings.BROKERS[0], None, "1f2e").remove("/")
+    assert deleted(broker) == []

@@ -1,0 +1,91 @@
+"""The host of an experiment, from the side of who started it. Its environment holds nothing of Hareline's: where it connects goes to its input."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from workers.lab.place import Place
+from workers.lab.plan import Plan
+from workers.lab.reports import Report, read
+
+ROOT = Path(__file__).resolve().parents[2]
+END_SECONDS = 12.0
+KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
+MOST_BYTES = 2**20
+"""At a time, of what is reported."""
+
+
+class HostProcess:
+    """One host with its nodes; they are a process group of their own."""
+
+    def __init__(self, place: Place) -> None:
+        environment = {name: value for name, value in os.environ.items() if name in KEPT_VARIABLES}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "workers.lab"],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            bufsize=0,
+        )
+        if self._process.stdin is None or self._process.stdout is None:
+            raise OSError("the host of the experiment has no pipes")
+        self._input, self._output = self._process.stdin, self._process.stdout
+        os.set_blocking(self._output.fileno(), False)
+        self._buffered = b""
+        self._send({"place": place})
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def has_ended(self) -> bool:
+        return self._process.poll() is not None
+
+    def plan(self, plan: Plan) -> None:
+        self._send({"plan": plan})
+
+    def publish(self, round_number: int) -> None:
+        self._send({"publish": round_number})
+
+    def pause(self, pause: bool) -> None:
+        self._send({"pause": pause})
+
+    def reports(self) -> list[Report]:
+        """What was reported since the last call."""
+        size = 0
+        while size < MOST_BYTES and (part := self._output.read(65536)):
+            self._buffered += part
+            size += len(part)
+        *lines, self._buffered = self._buffered.split(b"\n")
+        return [report for text in lines if (report := read(text)) is not None]
+
+    def end(self, patience_seconds: float = END_SECONDS) -> None:
+        """Returns once all of its processes are gone: in good order, or by force."""
+        self._send({"end": True})
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(patience_seconds)
+        self.kill()
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._input, self._output):
+            with contextlib.suppress(OSError):
+                stream.close()
+
+    def _send(self, order: dict[str, object]) -> None:
+        """Nothing where it has ended: whoever started it sees that."""
+        with contextlib.suppress(OSError):
+            self._input.write(msgspec.json.encode(order) + b"\n")
