@@ -18,6 +18,8 @@ FILES = (
     "htmx.org/dist/htmx.min.js",
     "idiomorph/dist/idiomorph-ext.min.js",
     "uplot/dist/uPlot.iife.min.js",
+    "elkjs/lib/elk-api.js",
+    "elkjs/lib/elk-worker.min.js",
     "modern-normalize/modern-normalize.css",
 )
 FONTS = ("inter", "jetbrains-mono")

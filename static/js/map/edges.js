@@ -1,0 +1,65 @@
+// An edge of the map: its line as thick as its rate, dots that move where messages move, and what is written on it.
+
+import { levelOf, thickness } from "./graph.js";
+import { fitted, isolated, make, put, set } from "./svg.js";
+
+const BACKWARD = ["alternate", "dead_letter", "federation", "shovel"];
+const LONGEST_LABEL = 200;
+const FONT = "11px monospace";
+
+export class EdgeDrawing {
+  constructor(edge, lines, labels) {
+    this.group = make("g", { class: "map-edge", "data-kind": edge.kind, "data-edge": edge.id }, lines);
+    this.title = make("title", {}, this.group);
+    this.path = make("path", { class: "map-way", ...(BACKWARD.includes(edge.kind) ? { "marker-end": "url(#map-arrow)" } : {}) }, this.group);
+    this.dots = null;
+    this.label = edge.label ? make("text", { class: "map-label", "data-edge": edge.id }, labels) : null;
+  }
+
+  update(edge, moves) {
+    const key = `${edge.rate} ${edge.level} ${edge.label} ${edge.text} ${moves}`;
+    if (key === this.key) return;
+    this.key = key;
+    set(this.group, "data-level", levelOf(edge));
+    set(this.group, "data-rate", edge.rate == null ? "unknown" : edge.rate > 0 ? "some" : "none");
+    set(this.path, "stroke-width", thickness(edge.rate).toFixed(1));
+    put(this.title, edge.text || edge.label || "");
+    this.text = edge.label;
+    this.width = thickness(edge.rate);
+    this.write();
+    this.move(moves ? edge.rate : 0);
+  }
+
+  // Faster where more messages move: three speeds.
+  move(rate) {
+    if (!rate) {
+      this.dots?.remove();
+      this.dots = null;
+      return;
+    }
+    this.dots ??= make("path", { class: "map-dots", d: this.path.getAttribute("d") ?? "" }, this.group);
+    set(this.dots, "data-speed", rate < 1 ? "slow" : rate < 20 ? "steady" : "fast");
+    set(this.dots, "data-on", this.width > 4 ? "band" : "line");
+  }
+
+  lead({ d, label }) {
+    set(this.path, "d", d);
+    if (this.dots) set(this.dots, "d", d);
+    this.at = label;
+    this.write();
+  }
+
+  // Above its line, as long as there is room between the boxes.
+  write() {
+    if (!this.label || !this.at) return;
+    const [x, y, room] = this.at;
+    put(this.label, isolated(fitted(this.text, Math.min(LONGEST_LABEL, room), FONT)));
+    set(this.label, "x", x);
+    set(this.label, "y", Math.round(y - this.width / 2 - 4));
+  }
+
+  remove() {
+    this.group.remove();
+    this.label?.remove();
+  }
+}

@@ -1,0 +1,40 @@
+// One drawing of a graph: nodes and edges by id, added, changed in place and removed as the graph has them, and put where a layout says.
+
+import { EdgeDrawing } from "./edges.js";
+import { NodeDrawing } from "./nodes.js";
+import { make } from "./svg.js";
+
+const MOST_MOVING = 40; // edges with dots, the busiest: each costs paint in every frame
+
+export class Layer {
+  constructor(world, name) {
+    this.group = make("g", { class: "map-layer", "data-layer": name }, world);
+    [this.lines, this.boxes, this.labels] = ["lines", "boxes", "labels"].map((part) => make("g", { class: `map-${part}` }, this.group));
+    this.nodes = new Map();
+    this.edges = new Map();
+  }
+
+  /** `moving`: whether dots may move. */
+  update({ nodes, edges }, moving) {
+    const busiest = new Set(moving ? [...edges].filter(({ rate }) => rate > 0).sort((a, b) => b.rate - a.rate).slice(0, MOST_MOVING).map(({ id }) => id) : []);
+    this.match(this.nodes, nodes, (node) => new NodeDrawing(node, this.boxes));
+    this.match(this.edges, edges, (edge) => new EdgeDrawing(edge, this.lines, this.labels));
+    for (const node of nodes) this.nodes.get(node.id).update(node);
+    for (const edge of edges) this.edges.get(edge.id).update(edge, busiest.has(edge.id));
+  }
+
+  match(drawings, wanted, draw) {
+    const ids = new Set(wanted.map(({ id }) => id));
+    for (const [id, drawing] of drawings) if (!ids.has(id) && drawings.delete(id)) drawing.remove();
+    for (const each of wanted) if (!drawings.has(each.id)) drawings.set(each.id, draw(each));
+  }
+
+  place(positions, routes) {
+    for (const [id, drawing] of this.nodes) drawing.moveTo(positions[id]);
+    for (const [id, drawing] of this.edges) if (routes[id]) drawing.lead(routes[id]);
+  }
+
+  show(isShown) {
+    this.group.toggleAttribute("hidden", !isShown);
+  }
+}

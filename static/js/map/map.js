@@ -1,0 +1,108 @@
+// The map of templates/map/_drawing.html: reads the graph that stands in the page, draws it, and follows it. The socket has that part of the page fetched
+// again as it has others; what is drawn then changes in place. Without scripts the page shows the table.
+
+import { viewOf } from "./kept.js";
+import { MessagePath, stepsOf } from "./message_path.js";
+import { placesFor, remember } from "./places.js";
+import { Sheet } from "./sheet.js";
+
+const still = matchMedia("(prefers-reduced-motion: reduce)");
+let live = null;
+
+class LiveMap {
+  constructor(frame) {
+    this.frame = frame;
+    this.part = (name) => frame.querySelector(`[data-map-${name}]`);
+    this.view = viewOf(location.href);
+    this.places = null;
+    this.round = 0;
+    frame.hidden = false;
+    this.sheet = new Sheet(this.part("sheet"), (text) => (this.part("said").textContent = text));
+    this.path = new MessagePath(this.part("path"), this.sheet.svg, stepsOf(location.search), {
+      layer: this.sheet.objects, index: () => this.sheet.index, reveal: (id) => this.sheet.view.reveal(this.sheet.boxOf(id)), still: () => still.matches,
+    });
+    const { view } = this.sheet;
+    const zooms = { closer: () => view.zoomBy(1.25), farther: () => view.zoomBy(0.8), fit: () => this.sheet.fit() };
+    const others = { again: () => this.follow(true), svg: () => this.save("svg"), png: () => this.save("png"), show: () => frame.toggleAttribute("data-open", true) };
+    for (const [name, act] of Object.entries({ ...zooms, ...others })) this.part(name).addEventListener("click", act);
+  }
+
+  /** The graph that the page holds now. `again`: arranged anew. */
+  async follow(again = false) {
+    const text = graphText();
+    if (!text || (text === this.text && !again)) return;
+    this.text = text;
+    const graph = JSON.parse(text);
+    this.sheet.update(graph, !still.matches && !this.isOld(graph) && !document.body.matches(".past"));
+    this.showAge();
+    if (again || (this.arranging ?? this.places?.structure) !== graph.structure) await this.arrange(graph, again);
+    else this.mark();
+  }
+
+  async arrange({ structure }, again) {
+    const round = ++this.round;
+    this.arranging = structure;
+    const draw = (places, name) => {
+      if (round !== this.round) return;
+      this.sheet.place(places, (!this.places || again) && !this.sheet.view.touched);
+      this.frame.dataset.drawn = name;
+      this.mark();
+    };
+    let early = null;
+    const meanwhile = (places) => !this.places && draw((early = places), "early");
+    const found = await placesFor(this.sheet.index, structure, this.view, this.frame.dataset.worker, { again, before: this.places, meanwhile });
+    if (round !== this.round) return;
+    const isInUse = early && (this.sheet.view.touched || this.sheet.svg.contains(document.activeElement)); // nothing moves away from under a reader
+    const places = isInUse ? { ...early, structure } : found;
+    if (again) this.sheet.view.touched = false;
+    draw(places, places.note || isInUse ? "columns" : "whole");
+    this.places = places;
+    this.arranging = null;
+    remember(this.view, places);
+    this.part("note").textContent = places.note ?? "";
+    if (!this.isShown) this.path.go(0);
+    this.isShown = true;
+  }
+
+  mark() {
+    this.sheet.mark(this.sheet.graph.focus);
+    this.path.show();
+  }
+
+  isOld(graph = this.sheet.graph) {
+    return graph?.stale || ["stale", "reconnecting"].includes(document.getElementById("live-badge")?.dataset.state);
+  }
+
+  // What can't be refreshed stays, grey, with its age.
+  showAge() {
+    const { at } = this.sheet.graph ?? {};
+    const isOld = this.isOld();
+    this.frame.toggleAttribute("data-old", isOld);
+    this.part("age").textContent = isOld && at ? `As of ${at.slice(11, 19)} UTC; not refreshed since.` : "";
+  }
+
+  async save(kind) {
+    const { saveAs } = await import("./picture.js");
+    const { svg, objects, view, graph } = this.sheet;
+    const [layer, bounds] = [objects, view.bounds];
+    await saveAs(kind, svg, layer, bounds, `Map${graph.at ? `, ${graph.at.slice(0, 19).replace("T", " ")} UTC` : ""}`);
+  }
+}
+
+const graphText = () => {
+  const holder = document.getElementById("map-data");
+  return holder?.dataset.graph ?? holder?.textContent.trim();
+};
+
+function find() {
+  const frame = document.querySelector("[data-map]");
+  if (!frame) live = null;
+  else if (live?.frame !== frame) live = new LiveMap(frame);
+  live?.follow();
+}
+
+document.addEventListener("hareline:parts", find);
+still.addEventListener("change", () => live && live.follow(Boolean((live.text = ""))));
+const badge = document.getElementById("live-badge");
+if (badge) new MutationObserver(() => live?.sheet.graph && live.showAge()).observe(badge, { attributeFilter: ["data-state"] });
+find();

@@ -1,0 +1,65 @@
+// What the map shows from further away: applications, then virtual hosts. Pure: a graph in, a smaller one out.
+
+const RANK = ["ok", "info", "notice", "unknown", "warn", "warning", "bad", "critical"];
+const worse = (a, b) => (RANK.indexOf(b) > RANK.indexOf(a) ? b : a);
+const KINDS = { exchange: ["exchange", "exchanges"], queue: ["queue", "queues"], worker: ["worker", "workers"], publisher: ["publisher", "publishers"] };
+export const NEAREST = { application: 0.45, vhost: 0.2 }; // shown at smaller scales
+
+/** What a scale shows: "object", "application" or "vhost". */
+export const detailAt = (scale) => (scale >= NEAREST.application ? "object" : scale >= NEAREST.vhost ? "application" : "vhost");
+
+// orders.eu and orders.us are of one application, as are worker nodes of one name on several hosts.
+const applicationOf = ({ kind, name }) => (kind === "publisher" ? name : name.split(/[.:_@/-]/)[0] || name);
+
+/** {nodes, edges}: one node for those of a virtual host, or of an application and a column; `members` are their ids. */
+export function merged(index, detail) {
+  const groups = new Map();
+  for (const node of index.nodes.values()) {
+    const key = detail === "vhost" ? node.vhost : `${node.vhost}\n${index.column.get(node.id)}\n${applicationOf(node)}`;
+    if (!groups.has(key)) groups.set(key, []);
+    groups.get(key).push(node);
+  }
+  const of = new Map();
+  const nodes = [...groups].map(([key, members]) => {
+    for (const { id } of members) of.set(id, `group ${key}`);
+    return described(members, `group ${key}`, detail);
+  });
+  return { nodes, edges: joined(index.edges, of) };
+}
+
+function described(members, id, detail) {
+  const [first] = members;
+  if (members.length === 1 && detail !== "vhost") return { ...first, id, members: [first.id] };
+  const known = (name) => members.map((node) => node[name]).filter((value) => value != null);
+  const sum = (name) => (known(name).length ? known(name).reduce((total, value) => total + value, 0) : null);
+  const counted = Object.entries(KINDS).map(([kind, words]) => [members.filter((node) => node.kind === kind).length, words]).filter(([count]) => count);
+  return {
+    id,
+    kind: detail === "vhost" ? "vhost" : first.kind,
+    name: detail === "vhost" ? first.vhost : applicationOf(first),
+    vhost: first.vhost,
+    href: "",
+    level: members.map(({ level }) => level).reduce(worse, "ok"),
+    marks: [],
+    lines: [counted.map(([count, [one, many]]) => `${count} ${count === 1 ? one : many}`).join(", ") || `${members.length} nodes`],
+    messages: sum("messages"),
+    capacity: sum("capacity"),
+    in: detail === "vhost" ? null : sum("in"),
+    out: detail === "vhost" ? null : sum("out"),
+    slots: null,
+    members: members.map((node) => node.id),
+  };
+}
+
+function joined(edges, of) {
+  const found = new Map();
+  for (const edge of edges) {
+    const [from, to] = [of.get(edge.from), of.get(edge.to)];
+    if (from === to) continue;
+    const key = `${from} ${to}`;
+    const before = found.get(key);
+    if (!before) found.set(key, { ...edge, id: key, from, to, label: "", text: "" });
+    else Object.assign(before, { rate: edge.rate == null ? before.rate : (before.rate ?? 0) + edge.rate, level: worse(before.level, edge.level) });
+  }
+  return [...found.values()];
+}

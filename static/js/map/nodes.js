@@ -1,0 +1,87 @@
+// A node of the map: a link with its box, name, rate, level, depth and slots. Made once, then changed in place where its facts changed.
+
+import { heightOf, levelOf, mainRate, rateText, spoken, WIDTH } from "./graph.js";
+import { fitted, isolated, make, put, set, shape } from "./svg.js";
+
+const LEFT = 13;
+const RADIUS = { publisher: 22, exchange: 4, queue: 9, fold: 23 };
+const MOST_SLOTS = 16;
+const family = () => getComputedStyle(document.body).fontFamily;
+let fonts = null;
+
+export class NodeDrawing {
+  constructor(node, layer) {
+    const height = heightOf(node);
+    const radius = RADIUS[node.kind] ?? 6;
+    fonts ??= { name: `600 13px ${family()}`, line: `400 11px ${family()}` };
+    this.link = make("a", { class: "map-node", "data-kind": node.kind, "data-node": node.id, tabindex: -1 }, layer);
+    this.title = make("title", {}, this.link);
+    make("rect", { class: "map-ring", x: -4, y: -4, width: WIDTH + 8, height: height + 8, rx: radius + 4 }, this.link);
+    make("rect", { class: "map-box", width: WIDTH, height, rx: radius }, this.link);
+    if (node.kind === "exchange") make("path", { class: "map-side", d: `M5.5 1V${height - 1}` }, this.link);
+    const left = node.kind === "publisher" ? 18 : LEFT;
+    this.left = left;
+    this.name = make("text", { class: "map-name", x: left, y: 19 }, this.link);
+    this.rate = make("text", { class: "map-rate", x: WIDTH - LEFT, y: 19 }, this.link);
+    this.line = make("text", { class: "map-line", x: left, y: 35 }, this.link);
+    this.sign = make("g", { class: "map-sign", transform: `translate(${WIDTH - 27} 24)` }, this.link);
+    if (node.kind === "queue") {
+      this.ground = make("rect", { class: "map-depth-ground", x: left, y: height - 10, width: WIDTH - 2 * left, height: 4, rx: 2 }, this.link);
+      this.depth = make("rect", { class: "map-depth", x: left, y: height - 10, width: 0, height: 4, rx: 2 }, this.link);
+    }
+    this.slots = make("g", { class: "map-slots", transform: `translate(${left} ${height - 17})` }, this.link);
+    this.slotsDrawn = null;
+  }
+
+  update(node) {
+    const facts = JSON.stringify(node);
+    if (facts === this.facts) return;
+    this.facts = facts;
+    if (node.href) set(this.link, "href", node.href);
+    else this.link.removeAttribute("href");
+    const level = levelOf(node);
+    const rate = rateText(mainRate(node));
+    const line = node.slots ? "" : (node.lines ?? []).join(", "); // slots take its place
+    set(this.link, "data-level", level);
+    set(this.link, "aria-label", spoken(node));
+    put(this.rate, rate);
+    put(this.name, isolated(fitted(node.name || "(default exchange)", WIDTH - this.left - LEFT - (rate ? 8 + 7 * rate.length : 0), fonts.name)));
+    put(this.line, isolated(fitted(line, WIDTH - this.left - LEFT - 18, fonts.line)));
+    put(this.title, [node.name, ...(node.lines ?? []), ...(node.marks ?? []).map(({ text }) => text)].join("\n"));
+    shape(this.sign, level);
+    if (this.depth) this.fill(node);
+    this.drawSlots(node.slots);
+  }
+
+  // Full is the queue's own highest depth; a depth that is unknown is a dashed outline, not an empty bar.
+  fill({ messages, capacity }) {
+    const whole = WIDTH - 2 * this.left;
+    set(this.ground, "data-unknown", messages == null ? "yes" : "no");
+    set(this.depth, "width", messages ? Math.max(2, Math.round(whole * Math.min(1, messages / Math.max(capacity ?? messages, messages)))) : 0);
+  }
+
+  // Squares, or a bar where there are many.
+  drawSlots(slots) {
+    const key = slots ? `${slots.used}/${slots.of}` : "";
+    if (this.slotsDrawn === key) return;
+    this.slotsDrawn = key;
+    this.slots.replaceChildren();
+    if (!slots || slots.of == null) return;
+    if (slots.of > MOST_SLOTS) {
+      const whole = WIDTH - 2 * this.left - 26;
+      make("rect", { class: "map-slot", width: whole, height: 8, rx: 2 }, this.slots);
+      if (slots.used) make("rect", { class: "map-slot map-slot-used", width: Math.round((whole * slots.used) / slots.of), height: 8, rx: 2 }, this.slots);
+      return;
+    }
+    const kind = (at) => (slots.used == null ? "map-slot map-slot-unknown" : at < slots.used ? "map-slot map-slot-used" : "map-slot");
+    for (let at = 0; at < slots.of; at += 1) make("rect", { class: kind(at), x: at * 9, width: 7, height: 8, rx: 2 }, this.slots);
+  }
+
+  moveTo([x, y]) {
+    set(this.link, "transform", `translate(${x} ${y})`);
+  }
+
+  remove() {
+    this.link.remove();
+  }
+}

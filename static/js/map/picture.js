@@ -1,0 +1,56 @@
+// The map as a file: SVG with its styles written into it, or the same as PNG. The whole sheet, in the colours of the page's theme. Loaded when somebody
+// saves one.
+
+import { make } from "./svg.js";
+
+const STROKE = ["stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", "stroke-opacity"];
+const STYLES = [...STROKE, "fill", "fill-opacity", "opacity", "font", "text-anchor", "paint-order", "color"];
+const EDGE = 24;
+const MOST_PIXELS = 16_000_000;
+
+/** The layer's drawing as a text of SVG, with its size: {text, width, height}. */
+export function drawn(svg, layer, bounds, title) {
+  const [width, height] = [Math.ceil(bounds.width + 2 * EDGE), Math.ceil(bounds.height + 2 * EDGE + 20)];
+  const [x, y] = [bounds.left - EDGE, bounds.top - EDGE - 20];
+  const copy = make("svg", { width, height, viewBox: `${x} ${y} ${width} ${height}` });
+  const page = getComputedStyle(svg);
+  const token = (name) => page.getPropertyValue(name).trim();
+  const ground = make("rect", { x, y, width, height, fill: token("--hl-surface") });
+  const head = make("text", { x: bounds.left, y: bounds.top - 18, fill: page.color, "font-family": page.fontFamily, "font-size": 13, "font-weight": 600 });
+  head.textContent = title;
+  const content = layer.group.cloneNode(true);
+  write(layer.group, content);
+  copy.append(ground, head, svg.querySelector("defs").cloneNode(true), content);
+  for (const useless of copy.querySelectorAll(".map-ring, .map-dots")) useless.remove();
+  for (const arrow of copy.querySelectorAll("marker path")) arrow.setAttribute("fill", token("--hl-edge"));
+  return { text: new XMLSerializer().serializeToString(copy), width, height };
+}
+
+function write(from, to) {
+  const style = getComputedStyle(from);
+  if (style.display === "none") return void to.remove();
+  for (const name of STYLES) if (style.getPropertyValue(name)) to.style.setProperty(name, style.getPropertyValue(name));
+  const copies = [...to.children];
+  [...from.children].forEach((child, at) => write(child, copies[at]));
+  if (to.localName === "a" && from.href?.baseVal) to.setAttribute("href", new URL(from.href.baseVal, location.href).href);
+  for (const name of ["tabindex", "class"]) to.removeAttribute(name);
+}
+
+function save(blob, name) {
+  const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/** Saves the drawing as map.svg or map.png. */
+export async function saveAs(kind, svg, layer, bounds, title) {
+  const { text, width, height } = drawn(svg, layer, bounds, title);
+  if (kind === "svg") return save(new Blob([text], { type: "image/svg+xml" }), "map.svg");
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(text)}`;
+  await image.decode();
+  const scale = Math.min(2, Math.sqrt(MOST_PIXELS / (width * height)));
+  const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(width * scale), height: Math.round(height * scale) });
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  canvas.toBlob((blob) => save(blob, "map.png"));
+}

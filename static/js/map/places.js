@@ -1,0 +1,49 @@
+// Where things are: by elkjs the first time, where they were afterwards. What is new on a known map gets a place beside its neighbours; only where
+// most of a map is new, or somebody wants it, everything is arranged again.
+
+import { curves, inColumns, placedBeside } from "./columns.js";
+import { byElk } from "./elk_layout.js";
+import { keep, recall } from "./kept.js";
+
+const MOST_NEW = 0.5; // of the nodes
+const WAIT = 250; // milliseconds until there is something to see
+
+/** {positions, routes, structure, note}: `note` says why the layout is a simpler one, or is empty. `again`: without what was kept. `meanwhile` is called
+ *  with plain columns where arranging takes a moment, so that there is something to see. */
+export async function placesFor(index, structure, view, workerAddress, { again = false, before = null, meanwhile = () => {} } = {}) {
+  const known = again ? null : before ?? recall(view);
+  const ids = [...index.nodes.keys()];
+  const fresh = known?.positions ? ids.filter((id) => !known.positions[id]).length : ids.length;
+  if (known?.structure === structure && !fresh && index.edges.every(({ id }) => known.routes[id])) return known;
+  if (ids.length && fresh / ids.length <= MOST_NEW) return { ...beside(index, known), structure };
+  return { ...(await arranged(index, workerAddress, meanwhile)), structure };
+}
+
+/** Keeps them for the next visit of the view. */
+export function remember(view, { positions, routes, structure, note }) {
+  keep(view, { positions, routes, structure, note });
+}
+
+function beside(index, known) {
+  const positions = placedBeside(index, known.positions);
+  const own = curves(index, positions);
+  const routes = Object.fromEntries(index.edges.map(({ id }) => [id, known.routes[id] ?? own[id]]));
+  return { positions, routes, note: known.note ?? "" };
+}
+
+async function arranged(index, workerAddress, meanwhile) {
+  if (!index.nodes.size) return { positions: {}, routes: {}, note: "" };
+  const timer = setTimeout(() => meanwhile(columned(index, "")), WAIT);
+  try {
+    return { ...(await byElk(index, workerAddress)), note: "" };
+  } catch (error) {
+    return columned(index, `${error.message} The map is drawn in plain columns instead.`);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function columned(index, note) {
+  const positions = inColumns(index);
+  return { positions, routes: curves(index, positions), note };
+}

@@ -1,0 +1,178 @@
+// The drawing as a whole: its layers (objects, applications, virtual hosts), the view on it, and what the focus and the pointer light up.
+
+import { curves, inColumns } from "./columns.js";
+import { COLUMNS, heightOf, indexed, WIDTH } from "./graph.js";
+import { listen } from "./keys.js";
+import { Layer } from "./layer.js";
+import { detailAt, merged, NEAREST } from "./merged.js";
+import { Minimap } from "./minimap.js";
+import { make, set } from "./svg.js";
+import { View } from "./zoom.js";
+
+const LEGIBLE = 0.55;
+
+// The smallest box around boxes.
+function around(boxes) {
+  if (!boxes.length) return { left: 0, top: 0, width: WIDTH, height: 60 };
+  const [left, top] = [Math.min(...boxes.map((box) => box.left)), Math.min(...boxes.map((box) => box.top))];
+  return { left, top, width: Math.max(...boxes.map((box) => box.left + box.width)) - left, height: Math.max(...boxes.map((box) => box.top + box.height)) - top };
+}
+
+export class Sheet {
+  constructor(place, say) {
+    const label = "Map. Arrow keys follow edges, Enter opens, plus and minus zoom.";
+    this.svg = make("svg", { class: "map-svg", role: "group", "aria-label": label, "data-detail": "object" }, place);
+    const size = { viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8 };
+    const marker = make("marker", { id: "map-arrow", ...size, markerUnits: "userSpaceOnUse", orient: "auto" }, make("defs", {}, this.svg));
+    make("path", { class: "map-arrow", d: "M0 .5 8 4 0 7.500Z" }, marker);
+    this.world = make("g", {}, this.svg);
+    this.heads = COLUMNS.map((name) => Object.assign(make("text", { class: "map-column", y: 22 }, this.svg), { textContent: name }));
+    this.objects = new Layer(this.world, "object");
+    this.groups = new Layer(this.svg, "group");
+    this.groups.show(false);
+    this.positions = {};
+    this.view = new View(this.svg, this.world, () => this.seen(), () => this.fit());
+    this.minimap = new Minimap(place, this.view);
+    this.current = null; // the node that Tab leads to
+    listen(this.svg, this.view, { at: () => this, say, focus: (id) => this.focus(id) });
+    for (const name of ["focusin", "pointerover"]) this.svg.addEventListener(name, ({ target }) => this.light(target, true));
+    for (const name of ["focusout", "pointerout"]) this.svg.addEventListener(name, ({ target }) => this.light(target, false));
+    this.svg.addEventListener("focusin", ({ target }) => this.focused(target));
+    this.svg.addEventListener("click", (event) => this.open(event));
+    this.svg.addEventListener("keydown", (event) => event.key === "Enter" && this.open(event));
+  }
+
+  /** The facts of now, in place; where the structure is another one, `place` follows. */
+  update(graph, moving) {
+    this.graph = graph;
+    this.moving = moving;
+    this.index = indexed(graph);
+    const placed = this.index.edges.filter(({ from, to }) => this.positions[from] && this.positions[to]);
+    const known = graph.nodes.filter(({ id }) => this.positions[id]);
+    this.objects.update({ nodes: known, edges: placed }, moving);
+    if (this.detail && this.detail !== "object") this.merge();
+  }
+
+  place({ positions, routes }, fit) {
+    Object.assign(this, { positions, routes });
+    this.objects.update({ nodes: this.graph.nodes, edges: this.index.edges }, this.moving);
+    this.objects.place(positions, routes);
+    const boxes = this.graph.nodes.map((node) => ({ ...this.boxOf(node.id), node }));
+    this.view.bounds = around(boxes);
+    this.minimap.draw(boxes, this.view.bounds);
+    if (!this.index.nodes.has(this.current)) this.current = this.graph.nodes[0]?.id ?? null;
+    this.rove();
+    this.detail = null;
+    if (fit) this.fit();
+    else this.view.show();
+  }
+
+  /** All of it: its objects, or where these would be too small to read its applications; what would be too many is shown from its focus on. */
+  fit() {
+    const { view } = this;
+    if (view.scaleOf(view.bounds) >= NEAREST.application || !this.index) return view.fit();
+    this.merge("application");
+    if (view.scaleOf(this.small.bounds) >= LEGIBLE && !this.graph.focus) return view.fit(view.bounds, (NEAREST.application + NEAREST.vhost) / 2);
+    const first = this.index.nodes.has(this.graph.focus) ? this.graph.focus : this.graph.nodes[0].id;
+    view.fit(this.boxOf(first), 0.7);
+  }
+
+  seen() {
+    const detail = detailAt(this.view.scale);
+    if (this.index && detail !== this.detail) {
+      if (this.detail && detail === "object" && this.pointed) this.view.fit(around(this.pointed.members.map((id) => this.boxOf(id))), this.view.scale);
+      this.detail = detail;
+      set(this.svg, "data-detail", detail);
+      this.objects.show(detail === "object");
+      this.groups.show(detail !== "object");
+      if (detail !== "object") this.merge(detail);
+    }
+    this.minimap?.show();
+    this.showHeads();
+  }
+
+  // Groups are drawn on their own, so that they can be read whatever the size of the sheet.
+  merge(detail = this.detail) {
+    const small = merged(this.index, detail);
+    const index = indexed(small);
+    const positions = inColumns(index);
+    const boxes = small.nodes.map((node) => ({ left: positions[node.id][0], top: positions[node.id][1], width: WIDTH, height: heightOf(node) }));
+    this.small = { ...small, bounds: around(boxes) };
+    this.groups.update({ nodes: small.nodes, edges: index.edges }, false);
+    this.groups.place(positions, curves(index, positions));
+    const { scale, x, y } = this.view.around(this.small.bounds);
+    set(this.groups.group, "transform", `translate(${Math.round(x)} ${Math.round(y)}) scale(${scale.toFixed(3)})`);
+    for (const { link } of this.groups.nodes.values()) {
+      set(link, "tabindex", 0);
+      set(link, "role", "button");
+    }
+  }
+
+  // The names of the columns stay at the top, each over its first node, where there is room for them.
+  showHeads() {
+    let end = 0;
+    this.heads.forEach((head, column) => {
+      const xs = Object.entries(this.positions).filter(([id]) => this.index?.column.get(id) === column).map(([, [x]]) => x);
+      const x = Math.min(...xs) * this.view.scale + this.view.x;
+      const isShown = xs.length > 0 && this.detail === "object" && x >= end && x < this.view.width - 60;
+      head.toggleAttribute("hidden", !isShown);
+      if (!isShown) return;
+      set(head, "x", Math.round(x));
+      end = x + 7 * COLUMNS[column].length + 16;
+    });
+  }
+
+  focus(id) {
+    this.view.reveal(this.boxOf(id));
+    this.objects.nodes.get(id).link.focus({ preventScroll: true });
+  }
+
+  focused(target) {
+    const id = target.closest("[data-node]")?.dataset.node;
+    if (!this.index?.nodes.has(id)) return;
+    this.current = id;
+    this.rove();
+    if (target.matches(":focus-visible")) this.view.reveal(this.boxOf(id));
+  }
+
+  boxOf(id) {
+    const [left, top] = this.positions[id];
+    return { left, top, width: WIDTH, height: heightOf(this.index.nodes.get(id)) };
+  }
+
+  rove() {
+    for (const [id, { link }] of this.objects.nodes) set(link, "tabindex", id === this.current ? 0 : -1);
+  }
+
+  // Edges of what the pointer or the focus is on, and their labels.
+  light(target, isNear) {
+    const id = target.closest?.("[data-node]")?.dataset.node;
+    this.pointed = isNear ? this.groupOf(target) : null;
+    for (const edge of [...(this.index?.out.get(id) ?? []), ...(this.index?.into.get(id) ?? [])]) {
+      const drawing = this.objects.edges.get(edge.id);
+      drawing?.group.toggleAttribute("data-near", isNear);
+      drawing?.label?.toggleAttribute("data-near", isNear);
+    }
+  }
+
+  groupOf(target) {
+    const id = target.closest?.("[data-layer=group] [data-node]")?.dataset.node;
+    return this.small?.nodes.find((node) => node.id === id);
+  }
+
+  // A group opens by coming nearer.
+  open(event) {
+    const node = this.groupOf(event.target);
+    if (!node) return;
+    event.preventDefault();
+    this.pointed = null;
+    const bounds = around(node.members.map((id) => this.boxOf(id)));
+    this.view.fit(bounds, Math.max(LEGIBLE, this.view.scaleOf(bounds)));
+    this.view.touched = true;
+    if (event.type === "keydown") this.focus(node.members[0]);
+  }
+
+  mark(name) {
+    for (const [id, { link }] of this.objects.nodes) link.toggleAttribute("data-focus", id === name);
+  }
+}
