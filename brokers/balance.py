@@ -73,7 +73,8 @@ class Fall(msgspec.Struct, frozen=True):
 
 
 class Balance(msgspec.Struct, frozen=True):
-    """`seconds`: of how much of the time both ends of each step are recorded. `highest_ready` is the largest number of ready messages at a poll."""
+    """`seconds`: how long depths and counters are known, which all but `falls` are of; of a queue without any counter, how long its depths are.
+    `highest_ready` is the largest number of ready messages at a poll."""
 
     seconds: float
     published: Flow
@@ -112,21 +113,26 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 def balance_of(points: Sequence[Point], interval: float) -> Balance:
-    """The balance over all points, in the order of time; `interval` is how often polls are made, in seconds. Steps across a gap are left out.
+    """The balance over all points, in the order of time; `interval` is how often polls are made, in seconds. Steps across a gap, and those whose counters are
+    not known, as of the first polls of a queue, are left out.
 
     >>> points = [Point(5.0 * step, 100, 0, 2.0, 0.0, 0.0, 0.0) for step in range(121)]
     >>> found = balance_of(points, 5)
     >>> found.published.amount, found.change, found.unexplained, found.is_certain
     (1200.0, 0, 1200.0, True)
     """
-    steps = [(was, now) for was, now in pairwise(points) if _is_known(was, now, interval)]
-    reported = any(point.has_rates for point in points)
+    counted = _counted(points, interval)
+    steps = [step for run in counted for step in run] or [(was, now) for was, now in pairwise(points) if _is_known(was, now, interval)]
+
+    def flow(name: str) -> Flow:
+        return _flow([[(now.at - was.at, getattr(now, name)) for was, now in run] for run in counted], interval)
+
     return Balance(
         sum(now.at - was.at for was, now in steps),
-        _flow([(now.at - was.at, now.publish) for was, now in steps], interval, reported),
-        _flow([(now.at - was.at, now.ack) for was, now in steps], interval, reported),
-        _flow([(now.at - was.at, now.deliver) for was, now in steps], interval, reported),
-        _flow([(now.at - was.at, now.redeliver) for was, now in steps], interval, reported),
+        flow("publish"),
+        flow("ack"),
+        flow("deliver"),
+        flow("redeliver"),
         sum((now.depth or 0) - (was.depth or 0) for was, now in steps),
         sum((now.unacknowledged or 0) - (was.unacknowledged or 0) for was, now in steps),
         max((point.ready for point in points if point.ready is not None), default=0),
@@ -134,24 +140,39 @@ def balance_of(points: Sequence[Point], interval: float) -> Balance:
     )
 
 
+def _counted(points: Sequence[Point], interval: float) -> list[list[tuple[Point, Point]]]:
+    """The steps of which depths and counters are known, in runs without a break."""
+    found: list[list[tuple[Point, Point]]] = []
+    for was, now in pairwise(points):
+        if not (_is_known(was, now, interval) and now.has_rates):
+            continue
+        if not found or found[-1][-1][1] is not was:
+            found.append([])
+        found[-1].append((was, now))
+    return found
+
+
 def _is_known(was: Point, now: Point, interval: float) -> bool:
     return was.depth is not None and now.depth is not None and now.at - was.at <= 3.5 * interval
 
 
-def _flow(steps: Sequence[tuple[float, float | None]], interval: float, reported: bool) -> Flow:
-    """The growth of a counter over steps of (seconds, rate). One that is not reported though others are has not begun: 0."""
-    rates = [rate for _, rate in steps]
-    if not steps or None in rates:
-        nothing_yet = reported and steps and all(rate is None for rate in rates)
-        return Flow(0.0) if nothing_yet else Flow(None)
+def _flow(stretches: Sequence[Sequence[tuple[float, float | None]]], interval: float) -> Flow:
+    """The growth of a counter over stretches of steps of (seconds, rate). One that is not reported though others are has not begun: 0."""
+    if not stretches:
+        return Flow(None)
     pulses, rest, highest = 0.0, 0.0, 0.0
-    for run in _runs([(seconds, rate or 0.0) for seconds, rate in steps]):
-        amount, length = sum(seconds * rate for seconds, rate in run), sum(seconds for seconds, _ in run)
-        if length <= PULSE_SECONDS and interval >= 0.9 * STATISTICS_SECONDS and run[0] is not steps[0] and run[-1] is not steps[-1]:
-            pulses += amount
-        else:
-            rest += amount
-            highest = max(highest, *(rate for _, rate in run))
+    for steps in stretches:
+        unknown = sum(rate is None for _, rate in steps)
+        if 0 < unknown < len(steps):
+            return Flow(None)
+        known = [(seconds, rate or 0.0) for seconds, rate in steps]
+        for run in _runs(known):
+            amount, length = sum(seconds * rate for seconds, rate in run), sum(seconds for seconds, _ in run)
+            if length <= PULSE_SECONDS and interval >= 0.9 * STATISTICS_SECONDS and run[0] is not known[0] and run[-1] is not known[-1]:
+                pulses += amount
+            else:
+                rest += amount
+                highest = max(highest, *(rate for _, rate in run))
     blur = max(BLUR_SECONDS, 3 * interval) if highest else 0.0
     return Flow(pulses + rest, PULSE_SHARE * pulses + SHARE * rest + blur * highest)
 

@@ -39,11 +39,13 @@ class QueueBalance(NamedTuple):
 
 
 class Balances(NamedTuple):
-    """Of the queues with something to explain, the largest amounts first; `looked_at`: how many there are in all; `polls`: how many were stored."""
+    """Of the queues with something to explain, the largest amounts first; `looked_at`: how many there are in all; `polls`: how many were stored;
+    `without_counters`: how many queues have no balance, since none of their counters is recorded."""
 
     items: list[QueueBalance]
     looked_at: int
     polls: int
+    without_counters: int = 0
 
 
 def balances(scope: Scope, broker: Broker, vhost: str | None, start: datetime, end: datetime, name: str = "") -> Balances:
@@ -56,14 +58,17 @@ def balances(scope: Scope, broker: Broker, vhost: str | None, start: datetime, e
     rows = rows.exclude(Q(exclusive=True) | Q(auto_delete=True) | Q(name__startswith="hareline.")).order_by("pk")
     queues = list(rows.only("pk", "vhost", "name", "type", "first_seen_at", "gone_at", "broker_id"))
     if len(times) - first < 2:
-        return Balances([], len(queues), len(times) - first)
+        return Balances([], len(queues), len(times) - first, len(queues))
     found: list[tuple[float, QueueBalance]] = []
+    unknown = 0
     step = max(1, AT_ONCE // len(times))
     for begin in range(0, len(queues), step):
         some = queues[begin : begin + step]
-        found += _of(some, polled(broker.pk, "queues", [queue.pk for queue in some], _METRICS, known, end), first)
+        times, interval, numbers = _read(polled(broker.pk, "queues", [queue.pk for queue in some], _METRICS, known, end), first)
+        unknown += len(some) - int(_counted(numbers).any(axis=1).sum())
+        found += _of(some, times, interval, numbers)
         found = sorted(found, key=lambda pair: -pair[0])[:MOST_QUEUES]
-    return Balances([one for _, one in found], len(queues), len(times) - first)
+    return Balances([one for _, one in found], len(queues), len(times), unknown)
 
 
 def settings_versions(scope: Scope, broker: Broker, vhost: str, start: datetime, end: datetime) -> list[Topology]:
@@ -74,11 +79,18 @@ def settings_versions(scope: Scope, broker: Broker, vhost: str, start: datetime,
     return [visible_topology(decode(zstandard.decompress(bytes(data))), scope, broker.name) for data in found]
 
 
-def _of(queues: Sequence[Queue], read: Polled, first: int) -> Iterator[tuple[float, QueueBalance]]:
+def _read(read: Polled, first: int) -> tuple[Floats, float, Floats]:
+    """(moments of the polls from the `first` on, seconds between two of them, numbers by metric, queue and poll)."""
+    series = read.series
+    return (
+        read.recorded[first:],
+        float(np.median(series.intervals)),
+        np.stack([_numbers(series.codes[row, :, first:], name) for row, name in enumerate(_METRICS)]),
+    )
+
+
+def _of(queues: Sequence[Queue], times: Floats, interval: float, numbers: Floats) -> Iterator[tuple[float, QueueBalance]]:
     """(how much there is to explain, the balance) of those of these queues of which it is something."""
-    times, series = read.recorded[first:], read.series
-    interval = float(np.median(series.intervals))
-    numbers = np.stack([_numbers(series.codes[row, :, first:], name) for row, name in enumerate(_METRICS)])
     scores = _scores(times, numbers)
     for place in np.argsort(-scores).tolist()[:MOST_QUEUES]:
         queue = queues[place]
@@ -97,14 +109,20 @@ def _numbers(codes: npt.NDArray[np.int64], name: str) -> Floats:
     return np.where(codes == 0, np.nan, np.where(codes > 0, codes - 1, codes) / scale)
 
 
+def _counted(numbers: Floats) -> npt.NDArray[np.bool_]:
+    """For each queue and step between two polls whether depths and counters are known."""
+    found: npt.NDArray[np.bool_] = ~np.isnan(np.diff(numbers[0] + numbers[1], axis=1)) & ~np.isnan(numbers[2:, :, 1:]).all(axis=0)
+    return found
+
+
 def _scores(times: Floats, numbers: Floats) -> Floats:
     """For each queue the most that may be unexplained: those of which it is little need no closer look."""
     ready, unacknowledged, published, _, acknowledged, _ = numbers
-    seconds, steps = np.diff(times), np.diff(ready + unacknowledged, axis=1)
-    came, went = (np.nansum(np.where(np.isnan(steps), np.nan, rates[:, 1:]) * seconds, axis=1) for rates in (published, acknowledged))
+    seconds, steps, counted = np.diff(times), np.diff(ready + unacknowledged, axis=1), _counted(numbers)
+    came, went = (np.nansum(np.where(counted, rates[:, 1:], np.nan) * seconds, axis=1) for rates in (published, acknowledged))
     depths = ready + unacknowledged
     kept = np.where(np.isnan(depths[:, -1]), np.nanmax(np.where(np.isnan(depths), 0, depths), axis=1), 0)  # of one that is gone
-    unexplained = np.abs(came - went - np.nansum(steps, axis=1)) - PULSE_SHARE * (came + went)
+    unexplained = np.abs(came - went - np.where(counted, steps, 0).sum(axis=1)) - PULSE_SHARE * (came + went)
     found: Floats = np.maximum(np.maximum(unexplained, np.max(np.where(np.isnan(steps), 0, -steps), axis=1)), kept)
     return found
 

@@ -63,6 +63,25 @@ def test_nothing_is_claimed_of_a_queue_that_lost_nothing(every: float, phase: fl
     assert found.falls == ()
 
 
+@given(POLLS, st.floats(0, 4.9), FLOWS, st.floats(0.2, 1.0), st.integers(0, 40), st.integers(0, 100), st.integers(1, 12))
+def test_nothing_is_claimed_where_counters_begin_late_and_polls_are_missing(
+    every: float, phase: float, published: Cumulated, share: float, late: int, gap: int, missed: int
+) -> None:
+    points = Simulated(every, phase, every / 20).points(published, lambda at: share * published(at - 1), nothing, 600)[2:]
+    points = [Point(one.at, one.ready, one.unacknowledged) if number < late else one for number, one in enumerate(points)]
+    points = [Point(one.at) if gap <= number < gap + missed else one for number, one in enumerate(points)]
+    found = balance_of(points, every)
+    assert not found.is_certain, (found.unexplained, found.tolerance)
+
+
+def test_a_purge_is_unexplained_although_the_first_counters_of_the_queue_are_unknown_and_an_outage_followed() -> None:
+    depths = [0.0] * 20 + [4000.0] * 3 + [0.0] * 3
+    points = [Point(5.0 * step, depth, 0, *([400.0 if step in (21, 22) else 0.0, 0.0, 0.0, 0.0] if step > 1 else [])) for step, depth in enumerate(depths)]
+    after = [Point(400.0 + 5 * step, 0, 0, 0.0, 0.0, 0.0, 0.0) for step in range(10)]
+    found = balance_of([*points, Point(130.0), *after], 5)
+    assert found.unexplained == 4000 and found.is_certain and found.falls == ()
+
+
 @given(st.floats(0, 4.9), st.integers(50, 40_000))
 def test_a_purge_is_a_fall_of_as_many_as_there_were(phase: float, count: int) -> None:
     published = bursts(count, [62.0])

@@ -65,6 +65,18 @@ def test_what_left_without_a_delivery_is_named_with_what_the_evidence_allows(per
     assert "The queue was deleted with 12 messages" in found["gone"]
 
 
+def test_queues_without_counters_are_not_said_to_be_explained(person: Client, now: datetime) -> None:
+    broker, memory = Broker.objects.create(name="prod", state=Broker.UP, since=now, polled_at=now, poll_seconds=5, revision=1, version="3.10.8"), BrokerMemory()
+    for step in range(10):
+        at = now - timedelta(seconds=5 * (10 - step))
+        counted = {"published": 0, "delivered": 0, "acknowledged": 0, "redelivered": 0}
+        store.save_poll(broker.pk, a_poll(at, a_queue("bare", ready=0, unacknowledged=0), a_queue("mail", ready=0, unacknowledged=0, **counted)), at, memory)
+    page = person.get("/history/balance/").content.decode()
+    assert "Nothing unexplained" in page and "1 queue could not be balanced" in page
+    bare = person.get("/history/balance/", {"q": "bare"}).content.decode()
+    assert "Nothing unexplained" not in bare and "Not recorded" in bare
+
+
 def test_the_time_and_the_queues_are_in_the_address(person: Client, shop: Shop) -> None:
     assert set(rows(person.get("/history/balance/", {"q": "FULL"}).content.decode())) == {"full"}
     before = {"to": f"{shop.begin + timedelta(seconds=120):%Y-%m-%dT%H:%M:%SZ}"}
