@@ -20,7 +20,9 @@ from dashboard.layout.moments import AT_EXAMPLES, at_text
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
-STEP_SECONDS = 300
+STEP = timedelta(minutes=5)
+LEAST_MISSING = 10.0
+"""Seconds of an hour; less is a poll that came late."""
 AGO = (("1 minute", timedelta(minutes=1)), ("10 minutes", timedelta(minutes=10)), ("1 hour", HOUR), ("1 day", DAY), ("1 week", timedelta(weeks=1)))
 
 
@@ -103,12 +105,14 @@ class HistoryPage:
         return stretch_of_time(self.start, self.end, self.changes, self.findings, self._recorded_address)
 
     @cached_property
-    def _missing(self) -> list[tuple[str, datetime]]:
-        """(broker, moment) of each step of the day at which nothing is recorded of it. Only whether there is a number, for whoever may view any of it."""
-        found: list[tuple[str, datetime]] = []
+    def _missing(self) -> dict[str, list[tuple[datetime, float]]]:
+        """{broker: (the beginning of each step of the day, how many seconds of it are not recorded)}. No number is in it, so it is of all that is watched."""
+        length, count = STEP.total_seconds(), max(1, -(-(self.end - self.start) // STEP))
+        found: dict[str, list[tuple[datetime, float]]] = {}
         for broker in self.brokers:
-            history = queries.history(EVERYTHING, broker.pk, "broker", None, ("ready",), self.start, self.end, STEP_SECONDS)
-            found += [(broker.name, at) for at, value in zip(history.times, history.values["ready"], strict=True) if value is None]
+            history = queries.history_bands(EVERYTHING, broker.pk, "broker", None, ("ready",), self.start + STEP, self.start + count * STEP, length)
+            shares = zip(history.times, history.share["ready"], strict=True)
+            found[broker.name] = [(at - STEP, length * (1 - share) - max(0.0, (at - self.end).total_seconds())) for at, share in shares]
         return found
 
     @property
@@ -126,11 +130,11 @@ class HistoryPage:
     def _missing_text(self, start: datetime, end: datetime) -> str:
         """ "prod: 20 min", the brokers of which something is missing there."""
         parts = []
-        for broker in self.brokers:
-            steps = sum(name == broker.name and start <= at < end for name, at in self._missing)
-            if steps:
-                length = min(timedelta(seconds=STEP_SECONDS * steps), end - start)
-                parts.append(f"{broker.name}: {'all of it' if length >= end - start else 'about ' + formatting.duration(length)}")
+        for name, steps in self._missing.items():
+            seconds = sum(max(0.0, missing) for at, missing in steps if start <= at < end)
+            if seconds >= LEAST_MISSING:
+                whole = seconds > (end - start).total_seconds() - LEAST_MISSING
+                parts.append(f"{name}: {'all of it' if whole else 'about ' + formatting.duration(seconds)}")
         return ", ".join(parts)
 
     @property

@@ -10,9 +10,12 @@ from urllib.parse import quote, unquote, urljoin
 import pytest
 from django.test import Client
 
-from brokers.models import Queue
+from brokers import store
+from brokers.models import Broker, Queue
+from brokers.store import BrokerMemory
 from dashboard.layout.moments import at_text
 from dashboard.models import Finding, FindingEvent
+from tests.brokers.facts import a_poll, a_queue
 from tests.pages.past import TwoMoments
 from tests.pages.reading import text_of
 from tests.people import person as a_person
@@ -222,3 +225,12 @@ def test_history_lists_how_far_back_it_goes_its_gaps_and_its_changes(person: Cli
     html = person.get("/history/").content.decode()
     assert f"at={quote(at_text(two.then), safe='')}" in unescape(html)
     assert person.get("/history/?day=nonsense").status_code == person.get("/history/?day=1999-01-01").status_code == 200
+
+
+def test_history_counts_what_is_missing_of_an_hour_by_the_second(person: Client, now: datetime) -> None:
+    broker, memory = Broker.objects.create(name="prod", state=Broker.UP, since=now, polled_at=now, poll_seconds=5, revision=1), BrokerMemory()
+    for seconds in range(240, 0, -5):
+        if not 90 < seconds <= 150:
+            store.save_poll(broker.pk, a_poll(now - timedelta(seconds=seconds), a_queue("mail", ready=1)), now - timedelta(seconds=seconds), memory)
+    hours = re.findall(r"prod: [a-z0-9 ]+", text_of(person.get("/history/")))
+    assert hours[0].startswith("prod: about 56 min") and {hour.strip() for hour in hours[1:]} == {"prod: all of it"}
