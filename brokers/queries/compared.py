@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import zstandard
-from django.db.models import OuterRef, Q, Subquery
+from django.db.models import Min, OuterRef, Q, Subquery
 
 from brokers.errors import NotRecorded
 from brokers.figure_comparison import Figures
@@ -20,6 +20,8 @@ from brokers.topology import Topology, decode
 from brokers.visible_topology import visible_topology
 
 MOST_KEPT = 4
+ONE_ROUND = timedelta(seconds=30)
+"""Definitions of virtual hosts that are first recorded within so long come from one round."""
 _kept: OrderedDict[tuple[int, str], Topology] = OrderedDict()
 _RECORDED = ("ready", "unacknowledged", "consumers", "publish_per_second", "deliver_per_second", "ack_per_second")
 
@@ -47,6 +49,15 @@ def recorded_definitions(scope: Scope, broker: Broker, vhost: str | None, at: da
         raise NotRecorded(f"the definitions of {f'virtual host {vhost} of ' if vhost else ''}{broker.name}", at)
     partial = not (scope.covers(broker.name) if vhost is None else scope.covers(broker.name, vhost))
     return Recorded(found, without, moment(broker.pk, "broker", at) is not None, partial)
+
+
+def definitions_recorded_since(scope: Scope, broker: Broker, vhost: str | None) -> datetime | None:
+    """When the first definitions of the virtual host, or of all that there were then, were recorded; None if none are."""
+    hosts = VirtualHost.objects.filter(visible_vhosts(scope, broker.pk))
+    names = (hosts if vhost is None else hosts.filter(name=vhost)).values("name")
+    firsts = TopologyVersion.objects.filter(broker_id=broker.pk, vhost__in=names).values("vhost").order_by().annotate(first=Min("at"))
+    found = sorted(firsts.values_list("first", flat=True))
+    return max((at for at in found if at - found[0] <= ONE_ROUND), default=None)
 
 
 def recorded_figures(scope: Scope, broker: Broker, vhost: str | None, at: datetime) -> tuple[datetime, Figures] | None:

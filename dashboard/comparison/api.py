@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 from django.http import HttpRequest
@@ -13,6 +14,7 @@ from brokers import queries
 from brokers.comparison import OUTCOMES
 from brokers.errors import NotRecorded
 from brokers.figure_comparison import SORTS, FigureRow, ordered
+from brokers.queries.compared import definitions_recorded_since
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, Paged, check_broker, one_page, refuse_unknown, scope
 from dashboard.comparison.answer import NOT_COMPARED, item
@@ -133,8 +135,8 @@ def definitions(request: HttpRequest, query: Query[DefinitionsRequest]) -> dict[
 
 def _sides(request: HttpRequest, query: CompareRequest) -> Sides:
     texts = {name: text for name, text in query.dict().items() if isinstance(text, str)}
-    given = Given(texts, list(queries.brokers(scope(request))), None, timezone.now())
+    given = Given(texts, list(queries.brokers(scope(request))), None, timezone.now(), partial(definitions_recorded_since, scope(request)))
     for field, problem in given.problems.items():
         raise not_found(problem, field) if field == "with_broker" else invalid(field, problem)
     before, after = (Side(scope(request), one.broker, one.vhost, one.at) for one in (given.before, given.after))
-    return Sides(before, after)
+    return Sides(before, after, given.note)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from urllib.parse import urlencode
 
 import msgspec
@@ -16,6 +16,7 @@ from brokers.errors import NotRecorded
 from brokers.figure_comparison import COLUMNS, SORTS, FigureRow, ordered
 from brokers.models import Broker
 from brokers.queries import Page
+from brokers.queries.compared import definitions_recorded_since
 from brokers.scope import Scope
 from dashboard.comparison.answer import NOT_COMPARED
 from dashboard.comparison.figure_text import LABELS, FigureCell, cells
@@ -58,7 +59,7 @@ class ComparePage:
 
     def __init__(self, scope: Scope, query: QueryDict, path: str, brokers: Sequence[Broker], broker: Broker | None, now: datetime) -> None:
         self.scope, self.brokers, self.now, self._path = scope, brokers, now, path
-        self.given = Given(query, brokers, broker, now)
+        self.given = Given(query, brokers, broker, now, partial(definitions_recorded_since, scope))
         self.kept = {name: str(query.get(name, "")).strip()[:255] for name in _KEPT}
         self.what = self.kept["what"] if self.kept["what"] in OUTCOMES else ""
         self.kind = self.kept["kind"] if self.kept["kind"] in KINDS else ""
@@ -71,7 +72,8 @@ class ComparePage:
         """None where a parameter is wrong, or nothing is recorded of a side."""
         if self.given.problems:
             return None
-        found = Sides(*(Side(self.scope, one.broker, one.vhost, one.at) for one in (self.given.before, self.given.after)))
+        before, after = (Side(self.scope, one.broker, one.vhost, one.at) for one in (self.given.before, self.given.after))
+        found = Sides(before, after, self.given.note)
         try:
             _ = found.comparison
         except NotRecorded as error:

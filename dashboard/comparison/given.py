@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -13,6 +13,10 @@ from dashboard.layout.moments import EXAMPLES, moment_of
 EARLIER = timedelta(minutes=5)
 FIELDS = ("broker", "vhost", "at", "with_broker", "with_vhost", "with_at")
 LONGEST = 255
+
+
+RecordedSince = Callable[[Broker, str | None], datetime | None]
+"""When the first definitions of a broker, or of a virtual host of it, were recorded."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -34,10 +38,11 @@ def moment_given(text: str, now: datetime) -> tuple[datetime | None, str]:
 class Given:
     """The sides, or `problems`: a sentence by the name of its parameter.
 
-    The second side is the same place now, and the first is five minutes before where neither a moment nor another place is given.
+    The second side is the same place now, and the first is five minutes before where neither a moment nor another place is given: the first record, of
+    `recorded_since`, where that is later. `note` says so then.
     """
 
-    def __init__(self, query: Mapping[str, str], brokers: Sequence[Broker], chosen: Broker | None, now: datetime) -> None:
+    def __init__(self, query: Mapping[str, str], brokers: Sequence[Broker], chosen: Broker | None, now: datetime, recorded_since: RecordedSince) -> None:
         self.texts = {name: str(query.get(name, "")).strip()[:LONGEST] for name in FIELDS}
         self.problems: dict[str, str] = {}
         self._brokers, self._now = brokers, now
@@ -46,13 +51,16 @@ class Given:
         vhost = self.texts["vhost"] or None
         with_vhost = self.texts["with_vhost"] or vhost
         elsewhere = second != first or with_vhost != vhost
-        at = self._moment("at", now if elsewhere or self.texts["with_at"] else now - EARLIER)
-        with_at = self._moment("with_at", now)
-        if self.texts["with_at"] and not self.texts["at"] and not elsewhere:
-            at = with_at - EARLIER
+        at, with_at = self._moment("at", now), self._moment("with_at", now)
+        self.note = ""
         if first is None or second is None:
             self.problems.setdefault("broker", "No broker is watched yet.")
             return
+        if not (self.texts["at"] or elsewhere or self.problems):
+            at = with_at - EARLIER
+            since = recorded_since(first, vhost)
+            if since is not None and at < since < with_at:
+                at, self.note = since, f"Definitions of {vhost or first.name} are recorded since {since:%Y-%m-%d %H:%M:%S} UTC only: compared with these."
         self.before, self.after = Place(first, vhost, at), Place(second, with_vhost, with_at)
 
     def _broker(self, name: str) -> Broker | None:

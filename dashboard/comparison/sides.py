@@ -53,10 +53,10 @@ class Side:
 
 
 class Sides:
-    """Both, and what differs. The definitions raise NotRecorded where nothing is recorded of a side."""
+    """Both, and what differs. The definitions raise NotRecorded where nothing is recorded of a side. `note`: a sentence on why these are the sides, or ""."""
 
-    def __init__(self, before: Side, after: Side) -> None:
-        self.before, self.after = before, after
+    def __init__(self, before: Side, after: Side, note: str = "") -> None:
+        self.before, self.after, self._note = before, after, note
         self.as_one = before.vhost is not None and after.vhost is not None
 
     @cached_property
@@ -77,5 +77,5 @@ class Sides:
 
     @property
     def notes(self) -> list[str]:
-        every = [*self.before.notes, *self.after.notes, *self.without_figures, unknown_text(self.comparison.unknown)]
+        every = [self._note, *self.before.notes, *self.after.notes, *self.without_figures, unknown_text(self.comparison.unknown)]
         return [note for note in dict.fromkeys(every) if note]

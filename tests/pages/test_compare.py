@@ -145,6 +145,18 @@ def test_the_page_without_parameters_compares_now_with_five_minutes_ago(person: 
     assert "orders → mail (key paid)" in page
 
 
+def test_of_a_young_history_the_page_without_parameters_and_the_call_compare_with_the_first_record(person: Client, now: datetime) -> None:
+    broker, memory = Broker.objects.create(name="prod", state=Broker.UP, since=now, polled_at=now, poll_seconds=5, revision=1, version="3.10.8"), BrokerMemory()
+    for seconds, bound in ((90, (("orders", "new", "mail"),)), (10, (("orders", "new", "mail"), ("orders", "paid", "mail")))):
+        at = now - timedelta(seconds=seconds)
+        store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=1, unacknowledged=0)), at, memory)
+        store.save_topology(broker.pk, {"/": a_topology(*bound)}, None, None, None, at, memory)
+    page = person.get("/history/compare/").content.decode()
+    assert "Not recorded" not in page and f"are recorded since {now - timedelta(seconds=90):%Y-%m-%d %H:%M:%S} UTC only" in page
+    found = call(person, "compare", broker="prod")
+    assert found["counts"]["added"] == 1 and "orders" in found["added"][0]["name"]
+
+
 def test_a_name_is_escaped_wherever_it_stands(person: Client, shop: Shop) -> None:
     name = "<script>alert(1)</script>"
     shop.poll(shop.later, Topology("/", queues=(QueueDefinition(name, "classic", arguments={name: name}),)), a_queue(name, ready=1, unacknowledged=0))
