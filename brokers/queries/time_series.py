@@ -35,6 +35,8 @@ from brokers.tiers import Part, chosen_step, plan
 
 KEYFRAME_SECONDS = 300
 MOST_POINTS = 20_000
+YOUNG = timedelta(minutes=10)
+"""A history that is no longer has a sparkline of its polls: averages of minutes would be a few."""
 FEW_HOURS = timedelta(hours=2)
 """So long a time at most is read poll by poll for a chart with a point a minute."""
 
@@ -127,12 +129,28 @@ def histories(
 def sparklines(
     scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metric: str, start: datetime, end: datetime, points: int
 ) -> dict[int, list[float | None]]:
-    """`points` numbers of each object, evenly from `start` to `end`, both included; None as in `history`."""
+    """`points` numbers of each object, evenly from `start` to `end`, both included; None as in `history`. Of a history that began within the last minutes the
+    polls themselves, from the first on: the last of fewer than `points` numbers, after None."""
     _check(kind, [metric])
     if not 2 <= points <= MOST_POINTS or end <= start:
         raise ValueError(f"a sparkline has from 2 to {MOST_POINTS:,} points, and takes time")
-    times = [start + (end - start) * index / (points - 1) for index in range(points)]
-    return _sampled(scope, broker_id, kind, ids, [metric], times, averages=True)[0][metric]
+    if not ids:
+        return {}
+    known = outline(broker_id, kind, start, end)
+    begin, count = start, points
+    if (first := _young(known, start, end)) is not None:
+        begin, count = first, max(2, min(points, int((end - first).total_seconds() / RAW_STEP) + 1))
+    times = [begin + (end - begin) * index / (count - 1) for index in range(count)]
+    found = _sampled(scope, broker_id, kind, ids, [metric], times, averages=True, known=known)[0][metric]
+    return {identifier: [*(None for _ in range(points - count)), *values] for identifier, values in found.items()}
+
+
+def _young(known: Outline, start: datetime, end: datetime) -> datetime | None:
+    """The first poll, where it is all that history has before `end` and was a few minutes before that."""
+    first = known.first_keyframe
+    if first is None or not max(start, end - YOUNG) < first < end:
+        return None
+    return None if any(begin + timedelta(seconds=step) <= first for step, (begin, _) in known.rollups.items()) else first
 
 
 def history_until_now(scope: Scope, broker_id: int, kind: str, object_id: int | None, metrics: Sequence[str], seconds: float, step: float) -> History:
@@ -159,15 +177,17 @@ Found = dict[str, dict[int, list[float | None]]]
 
 
 def _sampled(
-    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime], averages: bool = False
+    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime], averages: bool = False,
+    known: Outline | None = None,
 ) -> tuple[Found, float]:  # fmt: skip
-    """(a number for each of `times`, seconds from one recorded moment to the next). `averages`: rollups answer where they can, also of a short time."""
+    """(a number for each of `times`, seconds from one recorded moment to the next). `averages`: rollups answer where they can, also of a short time. `known`:
+    the outline of that time, if the caller has it."""
     seen = _seen(scope, broker_id, kind, ids)
     if not seen:
         return {metric: {identifier: [None] * len(times) for identifier in ids} for metric in metrics}, 5.0
     visible = [identifier for identifier in ids if identifier in seen]
     step, is_long = _step(times), times[-1] - times[0] > FEW_HOURS
-    known = outline(broker_id, kind, times[0], times[-1])
+    known = known or outline(broker_id, kind, times[0], times[-1])
     parts: list[Part] = []
     if known.base is None or known.base > times[0] or ((is_long or averages) and min(STEPS) <= step < KEYFRAME_SECONDS):
         parts = plan(times[0].timestamp() - step, times[-1].timestamp(), max(step, RAW_STEP), known.reaches)

@@ -247,6 +247,23 @@ def test_when_polls_alone_are_not_enough_minutes_go_and_then_all_alike() -> None
     assert least[5] == 1800 and least[600] == pytest.approx(7 * day * 10 / 22.916667, rel=1e-6)
 
 
+def test_a_sparkline_of_a_history_of_minutes_is_of_its_polls_and_ends_with_the_latest(recording: Recording) -> None:
+    recording.poll(0, 301)
+    queue, polled = recording.ids[0], [poll.queues[recording.ids[0]][0] for poll in recording.polls if poll.queues]
+    where = (EVERYTHING, recording.broker.pk, "queues", [queue], "ready")
+
+    def line(end: int) -> list[float | None]:
+        return queries.sparklines(*where, after(end) - timedelta(hours=1), after(end), 60)[queue]
+
+    before = line(300)
+    roll_up(now=recording.last)
+    known = [number for number in line(300) if number is not None]
+    assert line(300) == before and len(before) == 60 and len(known) == 60
+    assert sorted(set(known)) == sorted(set(polled)) and known[0] == polled[0] and known[-1] == polled[-1]
+    short = [number for number in line(60) if number is not None]
+    assert (len(short), short[0], short[-1]) == (13, polled[0], polled[2])
+
+
 def test_the_step_is_chosen_by_the_time_and_by_what_is_recorded(recording: Recording) -> None:
     recording.poll(0, 7200)
     where = (EVERYTHING, recording.broker.pk, "queues", recording.ids[0], ["ready"])
