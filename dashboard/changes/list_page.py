@@ -21,6 +21,7 @@ from dashboard.changes import marks
 from dashboard.changes.row import Row, mark_row, row_of
 from dashboard.layout.addresses import ListAddress, page_links
 from dashboard.layout.completion import Values
+from dashboard.layout.folded_changes import folded, folded_text
 from dashboard.layout.lists import PAGE_SIZE, Filtered
 from dashboard.live import topics
 from dashboard.models import Mark, User
@@ -90,6 +91,11 @@ class ChangeList(Filtered):
         found = [row_of(one, self.now) for one in self.page.items]
         found += [mark_row(one, marks.may_remove(self.user, one)) for one in self.marks]
         return sorted(found, key=lambda row: row.at, reverse=True)
+
+    @property
+    def entries(self) -> list[tuple[Row | None, str, list[Row]]]:
+        """(the row, "", []), or of changes that are one line (None, its text, their rows)."""
+        return [(rows[0], "", []) if len(rows) == 1 else (None, folded_text(rows[0].what, len(rows)), rows) for rows in folded(self.rows)]
 
     @property
     def pages(self) -> dict[str, Any]:

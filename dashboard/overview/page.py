@@ -30,6 +30,7 @@ from dashboard.models import Finding
 from dashboard.overview import head
 from dashboard.overview.broker_charts import broker_charts
 from dashboard.overview.celery_panel import PastWork, Work
+from dashboard.overview.change_lines import ChangeLine, change_lines
 from dashboard.overview.queue_summary import QueueSummary, queue_summary
 from dashboard.overview.row import broker_row, node_row, vhost_row
 from dashboard.queues.row import queue_row
@@ -37,6 +38,8 @@ from workers.models import Worker
 
 DEEPEST = 6
 CHANGES = 5
+CHANGES_READ = 60
+"""From which the lines are made."""
 ATTEMPTS = 200
 CARDS = 6
 TROUBLE = ("critical", "warning", "unknown")
@@ -191,8 +194,9 @@ class OneBroker:
         return broker_charts(self.scope, self.broker, self.vhost, self._read, self.shown, self.now, self.figures.key, self.opened.silenced)
 
     @cached_property
-    def changes(self) -> list[Any]:
-        return kept.shared(self._state, queries.changes, self.scope, self.broker.pk, CHANGES, self.at, vhost=self.vhost)
+    def changes(self) -> list[ChangeLine]:
+        found = kept.shared(self._state, queries.changes, self.scope, self.broker.pk, CHANGES_READ, self.at, vhost=self.vhost)
+        return change_lines(found)[:CHANGES]
 
     def _attempts(self, most: int) -> list[PollAttempt]:
         return kept.shared(self._state, queries.poll_attempts, self.scope, self.broker.pk, most, self.at)
