@@ -23,7 +23,7 @@ from brokers.queries.brokers_and_nodes import (
     virtual_hosts,
     watched_as,
 )
-from brokers.queries.change_log import ChangeFilter, change, changes_page, topologies_around
+from brokers.queries.change_log import ChangeFilter, change, changes_after, changes_page, topologies_around
 from brokers.queries.changes_about import changes_about_exchange, changes_about_queue, changes_of_broker
 from brokers.queries.clients import (
     channel_page,
@@ -98,6 +98,7 @@ __all__ = [
     "changes",
     "changes_about_exchange",
     "changes_about_queue",
+    "changes_after",
     "changes_of",
     "changes_of_broker",
     "changes_page",

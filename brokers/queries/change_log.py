@@ -10,7 +10,7 @@ import zstandard
 from django.db.models import Q, QuerySet
 
 from brokers.models import Change, TopologyVersion
-from brokers.queries.pages import BrokerRef, Page, check_page
+from brokers.queries.pages import BrokerRef, Page, check_page, in_scope
 from brokers.queries.partial_figures import hide_brokers
 from brokers.queries.partly_visible import changes_in
 from brokers.scope import Scope
@@ -48,6 +48,14 @@ def changes_page(scope: Scope, wanted: ChangeFilter, page: int, page_size: int) 
     return Page(total, _shown(scope, found), page, page_size), later_at
 
 
+def changes_after(scope: Scope, wanted: ChangeFilter, last: Change | None, count: int) -> list[Change]:
+    """The next ones in the order of pages, after the `last` one that was read (None: from the latest on): what is recorded meanwhile repeats none of them."""
+    rows = _rows(scope, wanted)
+    if last is not None:
+        rows = rows.filter(Q(at__lt=last.at) | Q(at=last.at, pk__lt=last.pk))
+    return _shown(scope, list(rows[:count]))
+
+
 def change(scope: Scope, pk: int) -> Change | None:
     found = Change.objects.filter(changes_in(scope), pk=pk).select_related("broker")[:1]
     return next(iter(_shown(scope, list(found))), None)
@@ -77,7 +85,7 @@ def _rows(scope: Scope, wanted: ChangeFilter) -> QuerySet[Change]:
         if values:
             where &= Q(**{f"{field}__in": values})
     if wanted.users:
-        where &= Q(who__in=wanted.users)
+        where &= Q(who__in=wanted.users) & in_scope(scope, wanted.broker)  # `hide_details` leaves users out elsewhere
     for name in wanted.names:
         where &= Q(name__icontains=name)
     for word in wanted.words:

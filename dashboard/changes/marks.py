@@ -44,7 +44,7 @@ def url_problem(url: str) -> str:
         is_web = False
     if not is_web or not is_storable(url) or any(character.isspace() for character in url):
         return "Only an address that begins with http:// or https:// can be linked to."
-    return "Leave the password out of the address: everybody who sees the mark would see it." if parts.password else ""
+    return "Leave the login out of the address: everybody who sees the mark would see it." if "@" in parts.netloc else ""
 
 
 def problems(title: str, url: str, at: datetime | None, now: datetime) -> dict[str, str]:

@@ -69,7 +69,7 @@ def add_mark(request: HttpRequest) -> HttpResponse:
     """Marks a moment; what can't be kept comes back with the reason beside it."""
     listed = _listed(request)
     form = MarkForm(request.POST.dict(), listed.brokers, listed.now)
-    if refused := marks.why_not(request.user, form.chosen):
+    if not form.is_of_unknown_broker and (refused := marks.why_not(request.user, form.chosen)):
         marks.note_refusal(request.user, form.given["title"], form.chosen, refused, listed.now)
         raise PermissionDenied
     if form.problems or form.at is None:
@@ -104,13 +104,11 @@ def _whole(request: HttpRequest, listed: ChangeList, form: MarkForm, status: int
 async def _pieces(kind: str, listed: ChangeList, session_key: str) -> AsyncIterator[str]:
     """Looks before each piece what its reader may see by now: who reads slowly would go on for hours."""
     yield list_files.head(kind, exported.COLUMNS)
-    scope, number, pages = listed.scope, 1, 1
-    while number <= pages:
-        found, _ = await sync_to_async(queries.changes_page)(scope, listed.wanted, number, AT_ONCE)
-        yield list_files.piece(kind, map(exported.values_of, found.items))
-        number, pages = number + 1, found.pages
-        scope = await sync_to_async(_scope_by_now)(session_key)
-        if scope.places == () and number <= pages:
+    scope, last = listed.scope, None
+    while found := await sync_to_async(queries.changes_after)(scope, listed.wanted, last, AT_ONCE):
+        yield list_files.piece(kind, map(exported.values_of, found))
+        last, scope = found[-1], await sync_to_async(_scope_by_now)(session_key)
+        if scope.places == () and len(found) == AT_ONCE:
             yield list_files.ended(kind, exported.ENDED)
             return
 

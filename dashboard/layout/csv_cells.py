@@ -6,7 +6,7 @@ import json
 from datetime import datetime
 from typing import Any
 
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # wide forms are read as the others by East Asian settings
 
 
 def csv_cell(value: Any) -> str:

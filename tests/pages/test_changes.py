@@ -7,12 +7,13 @@ import doctest
 import json
 import re
 from datetime import datetime, timedelta
+from html import unescape
 from io import StringIO
 from types import ModuleType
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.test import Client
 
 from brokers import change_details, diff, store
@@ -136,6 +137,7 @@ def test_who_may_view_some_queues_sees_changes_of_these_without_definitions_and_
         page = shown(client, f"{AT}{key.removeprefix('change-')}/")
         assert "SECRET" not in page and "only a part of this virtual host" in page
     assert "SECRET" not in json.dumps(client.get("/api/v1/changes").json())
+    assert not listed(shown(client, q="who:SECRETuser")) and client.get("/api/v1/changes", {"who": "SECRETuser"}).json()["total"] == 0
     hidden = Change.objects.get(kind="worker")
     assert client.get(f"{AT}{hidden.pk}/").status_code == 404
     assert "SECRET" not in exported(client, "csv")
@@ -149,6 +151,47 @@ def exported(client: Client, kind: str, **query: str) -> str:
         return b"".join([part async for part in answer.streaming_content])
 
     return async_to_sync(read)().decode()  # its queries run in this thread, in the test's transaction
+
+
+def test_a_download_repeats_and_leaves_out_nothing_although_changes_are_recorded_meanwhile(person: Client, broker: Broker, now: datetime) -> None:
+    moments = [now - timedelta(seconds=number // 3) for number in range(600)]
+    named = [f"q{number}" for number in range(600)]
+    Change.objects.bulk_create(
+        Change(broker=broker, vhost="/", at=at, kind="queue", what="added", name=name, text="added") for at, name in zip(moments, named, strict=True)
+    )
+    answer: Any = person.get(f"{AT}export/json/", {"q": "kind:queue"})
+
+    async def read() -> list[str]:
+        found = []
+        async for part in answer.streaming_content:
+            await sync_to_async(change)(broker, now, name="later")
+            found += [json.loads(line)["name"] for line in part.decode().splitlines()]
+        return found
+
+    assert [name for name in async_to_sync(read)() if name != "later"] == sorted(named, key=lambda name: (int(name[1:]) // 3, -int(name[1:])))
+
+
+def test_consumers_of_many_queues_that_change_at_once_are_one_line(person: Client, broker: Broker, now: datetime) -> None:
+    for number in range(5):
+        change(broker, now, kind="consumer", name=f"q{number}", text=f"Queue q{number} has 1 consumer, before none")
+    change(broker, now - timedelta(seconds=5), kind="consumer", name="mail", text="Queue mail has 1 consumer, before none")
+    html = shown(person)
+    assert html.count("5 queues have consumers, before none") == 1 and len(listed(html)) == 7
+    assert html.count("Queue mail has 1 consumer, before none</a>") == 1
+    overview = shown(person, "/")
+    assert "5 queues have consumers, before none" in overview and "Queue q1 has" not in overview and "Binding removed" in overview
+    address = unescape(re.findall(r'href="([^"]*)">5 queues have', overview)[0])
+    assert len(listed(shown(person, address))) == 5
+
+
+def test_a_mark_of_a_broker_that_is_not_there_is_no_mark_of_all(person: Client, broker: Broker) -> None:
+    answer = person.post(f"{AT}marks/", {"title": "1.4", "broker": "gone"})
+    assert answer.status_code == 422 and "There is no broker gone." in answer.content.decode() and not Mark.objects.exists()
+
+
+@pytest.mark.parametrize("url", ["https://token@ci.example.org/", "https://ann:secret@ci.example.org/"])
+def test_no_login_is_kept_in_the_link_of_a_mark(url: str) -> None:
+    assert "login" in marks.url_problem(url)
 
 
 def test_downloads_and_the_call_have_what_the_list_has(person: Client, broker: Broker, now: datetime) -> None:
