@@ -9,7 +9,7 @@ from django.urls import reverse
 from dashboard.findings.rule import Link
 from dashboard.models import Finding
 
-OBJECTS = ("queue", "exchange", "worker", "connection")
+OBJECTS = ("queue", "exchange", "worker", "connection", "node")
 """Kinds with a page each, and an address of that name."""
 LISTS = {"queues", "exchanges", "connections", "workers", "tasks", "failures", "overview", "periodic"}
 

@@ -25,6 +25,7 @@ LinkKind = Literal[
     "exchange",
     "worker",
     "connection",
+    "node",
     "queues",
     "exchanges",
     "connections",

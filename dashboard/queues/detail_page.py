@@ -107,6 +107,11 @@ class QueuePage:
         return f"{reverse('routing')}?{urlencode({'broker': self.broker.name, 'vhost': self.queue.vhost, 'of': 'reach', 'queue': self.queue.name})}"
 
     @property
+    def balance_url(self) -> str:
+        """The page of what came in and left without a counter that explains it, of the queues with this name in theirs."""
+        return f"{reverse('balance')}?{urlencode({'broker': self.broker.name, 'vhost': self.queue.vhost, 'q': self.queue.name})}"
+
+    @property
     def hidden(self) -> str:
         """Why the queue's state is unknown now; "" if it is known."""
         return levels.unavailable(self.broker, self.now)

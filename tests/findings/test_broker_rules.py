@@ -9,9 +9,10 @@ import pytest
 
 from brokers.models import Broker, Change, Connection, PollAttempt
 from dashboard.findings.facts import Facts
+from dashboard.findings.links import address_of
 from dashboard.findings.rule import Found
 from dashboard.findings.rules import broker_away, broker_flapping, node_down, partition, publishers_blocked, queue_unavailable, queues_unread, watched_twice
-from dashboard.models import RuleSetting
+from dashboard.models import Finding, RuleSetting
 from tests.findings import objects
 from tests.findings.objects import NOON, found
 from workers.models import Worker
@@ -37,6 +38,7 @@ def test_an_alarm_says_since_when_whom_and_what_it_hides() -> None:
     assert next(item.source for item in one.evidence if item.name == "Blocked connections") == "checkout and 12 more"
     assert "mail (9,000)" in one.causes[1].evidence
     assert one.command == "rabbitmq-diagnostics memory_breakdown"
+    assert ("node", 3) in [(link.kind, link.pk) for link in one.links]
 
 
 def test_without_an_alarm_nothing_is_blocked_and_no_connection_is_read() -> None:
@@ -52,6 +54,7 @@ def test_a_node_that_does_not_run_is_found_with_the_moment_of_its_change() -> No
     (one,) = found(node_down, objects.facts(nodes=nodes, changes=[stopped]))
     assert (one.object.name, one.level, one.since) == ("rabbit@two", "critical", NOON - timedelta(minutes=1))
     assert values(one)["Running nodes"] == "1 of 2"
+    assert address_of(one.links[0], Finding(kind="node")) == "/nodes/4/"
     assert found(node_down, objects.facts(nodes=[objects.node()])) == []
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from html import escape
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -65,6 +67,7 @@ def test_the_head_shows_name_level_and_policy(person: Client, broker: Broker, no
     assert f'id="queue-{shown.pk}" data-live data-level="critical"' in page
     assert "is growing and nobody consumes it" in page
     assert "policy limits" in page and "12,480" in page
+    assert f"/history/balance/?{escape(urlencode({'broker': broker.name, 'vhost': shown.vhost, 'q': shown.name}))}" in page
 
 
 def test_each_step_of_a_message_names_its_source(person: Client, broker: Broker) -> None:

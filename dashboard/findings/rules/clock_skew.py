@@ -69,7 +69,7 @@ def _of_node(node: Node, broker: Broker) -> Found:
         ],
         to_do=["Synchronize the clock."],
         command="timedatectl status",
-        links=[Link(f"Open {broker.name}", "overview")],
+        links=[Link(f"Charts of {node.name}", "node", node.pk), Link(f"Open {broker.name}", "overview")],
         clears="when its clock agrees for half a minute",
     )
 

@@ -50,7 +50,7 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
                 ],
                 to_do=["Check the node and its log."],
                 command=f"rabbitmq-diagnostics -n {shell_word(node.name)} status",
-                links=[Link(f"Open {broker.name}", "overview")],
+                links=[Link(f"Charts of {node.name}", "node", node.pk), Link(f"Open {broker.name}", "overview")],
                 clears="when it runs again, or is removed from the cluster",
                 under=facts.identity(partition.KEY, partition.object_of(broker)) if node.name in cut_off else "",
             )

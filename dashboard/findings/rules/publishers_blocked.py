@@ -20,6 +20,7 @@ THRESHOLDS = ()
 OPENS_AFTER = timedelta(0)
 CLEARS_AFTER = timedelta(seconds=10)
 
+MOST_LINKED = 3
 BLOCKED_STATES = ("blocked", "blocking")
 
 
@@ -55,7 +56,11 @@ def look(facts: Facts, _: Thresholds) -> Iterable[Report]:
         causes=_causes(facts, resources, nodes),
         to_do=["Let consumers drain the deepest queues, or raise the limit." if "memory" in resources else "Free disk space on the node, or lower the limit."],
         command="rabbitmq-diagnostics memory_breakdown" if "memory" in resources else "rabbitmq-diagnostics check_local_alarms",
-        links=[Link("The deepest queues", "queues"), Link(f"Open {broker.name}", "overview")],
+        links=[
+            Link("The deepest queues", "queues"),
+            *(Link(f"Charts of {node.name}", "node", node.pk) for node in facts.nodes if node.name in nodes[:MOST_LINKED]),
+            Link(f"Open {broker.name}", "overview"),
+        ],
         clears="when no node has an alarm",
     )
 
