@@ -40,7 +40,7 @@ class Pace:
 
 
 LONG = Pace(1000, 2.0, 10, 8, 90, 15, 0.02, 20, 30)
-SHORT = Pace(200, 0.2, 1.0, 0.2, 20, 1.0, 0.02, 90, 240)  # patient: beside other tests, on a machine that may be slow
+SHORT = Pace(200, 0.2, 1.0, 0.2, 120, 1.0, 0.02, 90, 240)  # patient: beside other tests, on a machine that may be slow
 
 
 @dataclass

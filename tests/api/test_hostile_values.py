@@ -28,9 +28,9 @@ ALL_VALUES = [
     "1" + "0" * 30,
     "9223372036854775808",
 ]
-VALUES = ALL_VALUES[: examples(4, len(ALL_VALUES))]  # one of each kind; all with --nightly
+VALUES = ALL_VALUES[: examples(2, len(ALL_VALUES))]  # a time and a number; all with --nightly
 ALL_ODD = [10**30, float("nan"), [[[]]], {"\ud800": "\x00"}, None, -(10**30), 1e308, float("inf"), [], {}, True]
-ODD = ALL_ODD[: examples(5, len(ALL_ODD))]
+ODD = ALL_ODD[: examples(2, len(ALL_ODD))]
 SAFE = [value for value in VALUES if value != "\ud800"]
 BROKEN = "%ED%A0%80"  # a lone surrogate as bytes, which are no UTF-8
 SCHEMA = described()

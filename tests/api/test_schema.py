@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -20,23 +21,30 @@ from tests.rights.world import World as Planted
 from tests.secret_shop import SHOP
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the WSGI application closes its connection after each answer
-QUESTIONS = examples(2, 10)
+QUESTIONS = examples(1, 10)
 OPERATIONS = sorted((path, method.upper()) for path, methods in described()["paths"].items() for method in methods)
 SECRET = re.compile(r"SECRET[\w-]*")
 
 
+@cache  # with the constants of our modules, which it finds anew for each one: half of the time of these tests
+def description() -> Any:
+    import schemathesis  # takes 2.4 s of processor time, and every process of the suite imports this module
+
+    found: Any = schemathesis.openapi.from_dict(described())
+    found.app = get_wsgi_application()
+    return found
+
+
 def request_again(path: str, method: str, mode: str, headers: dict[str, str], also: Callable[[Any, Any], None] = lambda case, response: None) -> None:
     """Makes QUESTIONS requests; `also` looks at each and its response."""
-    import schemathesis  # takes 2.4 s of processor time, and every process of the suite imports this module
+    import schemathesis
     from schemathesis.checks import not_a_server_error
     from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance, status_code_conformance
 
     checks = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
-    description: Any = schemathesis.openapi.from_dict(described())
-    description.app = get_wsgi_application()
 
     @settings(max_examples=QUESTIONS, deadline=None, derandomize=True, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
-    @given(case=description[path][method].as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
+    @given(case=description()[path][method].as_strategy(generation_mode=schemathesis.GenerationMode(mode)))
     def call(case: Any) -> None:
         also(case, case.call_and_validate(headers={**headers, "Accept-Encoding": "identity"}, base_url="http://testserver", checks=checks))
 

@@ -136,6 +136,7 @@ def test_missing_tables_are_reported_as_such_until_they_return(world: World, cli
     assert client.get("/api/v1/queues", headers=headers).status_code == 200
 
 
+@pytest.mark.nightly
 def test_a_process_ends_when_its_database_file_is_another_one(tmp_path: Path) -> None:
     path = tmp_path / "hareline.sqlite3"
     assert run("prepare", path).returncode == 0
@@ -200,6 +201,7 @@ def test_the_web_process_refuses_a_database_of_a_newer_version_by_one_sentence(t
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.nightly
 def test_every_page_and_call_that_reads_works_on_a_database_that_cant_be_written(world: World) -> None:
     """As on a file system that is read-only: SQLite refuses each write of the connection."""
     session, token = world.client(), {"Authorization": f"Bearer {world.token}"}

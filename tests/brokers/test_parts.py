@@ -116,7 +116,7 @@ def polled(fault_server: FaultServer, db: None) -> tuple[FakeManagement, PollLoo
     return management, PollLoop(management.address(), row.pk, "a", 5.0, api=Impatient(management.address()), clock=clock), clock
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", [pytest.param(name, marks=pytest.mark.nightly) if name in ("404", "502 as HTML") else name for name in FAULTS])
 def test_a_part_that_fails_keeps_what_was_known_and_costs_the_others_nothing(polled: tuple[FakeManagement, PollLoop, SetClock], fault: str) -> None:
     management, loop, clock = polled
     answer(management, 0)

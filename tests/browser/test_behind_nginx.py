@@ -124,6 +124,7 @@ def context(browser: Browser, sites: dict[str, Site], request: pytest.FixtureReq
 
 
 @pytest.mark.parametrize("prefix", ["kept", "taken"])
+@pytest.mark.nightly
 def test_a_whole_journey_stays_under_the_prefix(stack: Stack, sites: dict[str, Site], context: BrowserContext, prefix: str) -> None:
     site, page = sites[prefix], context.new_page()
     left: list[str] = []

@@ -60,6 +60,7 @@ def opened(stack: Stack, page: Page, path: str) -> None:
 
 
 @pytest.mark.parametrize("viewport", [DESKTOP, PHONE], ids=["1440", "390"])
+@pytest.mark.nightly
 def test_no_focus_ring_is_clipped(stack: Stack, open_context: OpenContext, viewport: dict[str, int]) -> None:
     page = open_context(viewport=viewport).new_page()
     found = {}
@@ -70,6 +71,7 @@ def test_no_focus_ring_is_clipped(stack: Stack, open_context: OpenContext, viewp
     assert found == {}
 
 
+@pytest.mark.nightly
 def test_nothing_in_a_table_overlaps_something_else(stack: Stack, open_context: OpenContext) -> None:
     page = open_context().new_page()
     stack.publish("mail", 3)
@@ -79,6 +81,7 @@ def test_nothing_in_a_table_overlaps_something_else(stack: Stack, open_context: 
 
 
 @pytest.mark.parametrize("width", [1280, 1366, 1440, 1920])
+@pytest.mark.nightly
 def test_an_ordinary_name_is_shown_whole(stack: Stack, open_context: OpenContext, width: int) -> None:
     stack.node.api("PUT", f"queues/{stack.vhost}/reports.nightly.eu", {"durable": True, "auto_delete": False})
     page = open_context(viewport={"width": width, "height": 900}).new_page()
@@ -108,6 +111,7 @@ def test_the_words_of_a_phones_navigation_keep_apart(stack: Stack, open_context:
     page.wait_for_url("**/send/**")
 
 
+@pytest.mark.nightly
 def test_charts_of_a_page_share_their_axis_and_fill_their_panel(stack: Stack, open_context: OpenContext) -> None:
     page = open_context().new_page()
     opened(stack, page, f"/queues/{stack.id_of(page, 'queues', 'mail')}/")
@@ -128,6 +132,7 @@ INSIDE_THE_PLOT = """(words) => {
 }"""
 
 
+@pytest.mark.nightly
 def test_the_mark_of_a_consumer_that_left_has_its_words_inside_the_plot(stack: Stack, open_context: OpenContext) -> None:
     page = open_context().new_page()
 

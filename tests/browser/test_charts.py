@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from script.screenshots import serious
@@ -49,6 +50,7 @@ def test_a_stretch_that_is_dragged_over_is_fetched_by_its_address_and_back_leads
     expect(page.get_by_role("link", name="Whole range")).to_have_count(0)
 
 
+@pytest.mark.nightly
 def test_plus_and_minus_zoom_around_the_cursor_and_the_focus_stays(stack: Stack, page: Page) -> None:
     opened(stack, page, "range=1h")
     plot = page.locator("[data-chart-plot]").first

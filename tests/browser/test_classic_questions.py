@@ -123,6 +123,7 @@ def test_my_task_went_to_celery_instead_of_my_queue(shop: Shop, page: Page) -> N
     expect(answer.get_by_role("link", name="shop@tests").first).to_be_visible()
 
 
+@pytest.mark.nightly
 def test_my_routing_key_is_ignored(shop: Shop, page: Page) -> None:
     assert shop.ended(page, shop.send("shop.tasks.pay", routing_key="payments"))["queue"] == "celery"
     answer = shop.explain(page, "A Celery task", {"Task": "shop.tasks.pay", "routing_key=": "payments"})
@@ -140,6 +141,7 @@ def test_my_message_is_published_but_not_routed(shop: Shop, page: Page) -> None:
     expect(answer).to_contain_text("Delivered to no queue")
 
 
+@pytest.mark.nightly
 def test_the_third_word_is_named_as_a_near_miss(shop: Shop, page: Page) -> None:
     answer = shop.explain(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us", "Expected queue": "orders.eu"})
     expect(answer.get_by_role("heading", name="It does not reach orders.eu: third word is us, wanted eu")).to_be_visible()
@@ -150,6 +152,7 @@ def test_the_third_word_is_named_as_a_near_miss(shop: Shop, page: Page) -> None:
     expect(answer.get_by_role("listitem").filter(has_text="order.*.eu").filter(has_text="matched").last).to_be_visible()
 
 
+@pytest.mark.nightly
 def test_my_headers_binding_never_matches(shop: Shop, page: Page) -> None:
     assert not shop.publish("notices", level="1")
     answer = shop.explain(page, "A message", {"Exchange": "notices", "Headers": '{"level": "1"}'})
@@ -161,6 +164,7 @@ def test_my_headers_binding_never_matches(shop: Shop, page: Page) -> None:
     expect(answer.get_by_role("heading", name="It reaches vip")).to_be_visible()
 
 
+@pytest.mark.nightly
 def test_my_task_waits_in_a_queue_that_nobody_consumes(shop: Shop, page: Page) -> None:
     shop.send("shop.report", queue="reports")
     shop.wait_until_alone(page, "reports")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from script.screenshots import serious
@@ -21,6 +22,7 @@ def found(page: Page, stack: Stack, pk: int, state: str = "open") -> Any:
     return next((item for item in answer["items"] if item["id"] == pk), None)
 
 
+@pytest.mark.nightly
 def test_a_problem_is_found_read_taken_on_silenced_and_heals(stack: Stack, page: Page) -> None:
     stack.tidy()
     page.goto(f"{stack.url}/findings/?{stack.here}")

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import websockets
 from playwright.sync_api import Page
 
@@ -47,6 +48,7 @@ async def _all_ends(stack: Stack, sockets: int) -> Counter[int]:
     return Counter(await asyncio.gather(*(one(number) for number in range(sockets))))
 
 
+@pytest.mark.nightly
 def test_five_hundred_sockets_of_strangers_are_refused_while_a_page_stays_live(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/queues/?{stack.here}")
     live(page)

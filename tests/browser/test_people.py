@@ -122,6 +122,7 @@ def test_an_invited_person_sees_their_part_uses_a_token_and_is_out_when_disabled
     expect(eve.get_by_role("alert").first).to_be_visible()
 
 
+@pytest.mark.nightly
 def test_an_authenticator_app_a_recovery_code_and_a_security_key_log_in(stack: Stack, open_context: OpenContext, watch: Watch) -> None:
     site = stack.url.replace("127.0.0.1", "localhost")  # a security key needs a name
     watch.expect(f"foreign request: {site}/")

@@ -257,6 +257,7 @@ def _anchor(heading: str) -> str:
 
 
 @pytest.mark.parametrize("text", ANSWERS)
+@pytest.mark.nightly
 def test_the_steps_lead_to_the_answer(ops: Ops, page: Page, text: str) -> None:
     [question] = [one for one in QUESTIONS if one.text == text]
     if text == "When will this queue be empty?":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Stack, Watch
@@ -66,6 +67,7 @@ def test_a_task_that_fails_shows_its_traceback(stack: Stack, page: Page) -> None
     expect(page.locator("[aria-label=Traceback]")).to_contain_text("ValueError: as requested", timeout=END_MS)
 
 
+@pytest.mark.nightly
 def test_a_countdown_is_shown_and_waited_for(stack: Stack, page: Page) -> None:
     fill(stack, page, "add", "[1, 1]", queue="jobs", countdown="3")
     confirm(page)
@@ -73,12 +75,14 @@ def test_a_countdown_is_shown_and_waited_for(stack: Stack, page: Page) -> None:
     expect(page.locator(".follow-state")).to_contain_text("succeeded", timeout=END_MS, ignore_case=True)
 
 
+@pytest.mark.nightly
 def test_a_task_for_a_queue_without_consumers_is_shown_as_waiting(stack: Stack, page: Page) -> None:
     fill(stack, page, "add", "[1, 1]", queue="reports")
     confirm(page)
     expect(page.locator(".follow")).to_contain_text("reports has no consumers", timeout=END_MS)
 
 
+@pytest.mark.nightly
 def test_an_error_in_the_json_is_named_with_its_place_and_mended(stack: Stack, page: Page, watch: Watch) -> None:
     watch.expect("422")  # the form comes back
     fill(stack, page, "add", "[1, 2026-11]", queue="jobs")

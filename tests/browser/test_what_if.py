@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from script.screenshots import serious
@@ -20,6 +21,7 @@ def test_from_a_near_miss_to_what_would_help(stack: Stack, page: Page) -> None:
     expect(panel).not_to_contain_text("only here")
 
 
+@pytest.mark.nightly
 def test_a_binding_is_written_otherwise_and_put_back_by_choosing_it_again(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}{NEAR_MISS}&{stack.here}")
     page.get_by_text("Change a binding…").click()

@@ -57,6 +57,7 @@ def run(*arguments: str, directory: Path, url: str = "", text: str = "") -> subp
 MAKE_TABLES = "from dashboard.operations import database_state\ndatabase_state.make_file()\ndatabase_state.migrate()\n"
 
 
+@pytest.mark.nightly
 def test_everything_is_moved_and_found_there_and_no_password_is_an_argument(tmp_path: Path) -> None:
     made = run("shell", "-v", "0", "-c", MAKE_TABLES + MADE, directory=tmp_path)
     assert made.returncode == 0, made.stderr

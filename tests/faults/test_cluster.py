@@ -101,6 +101,7 @@ class Watched:
         return bool(found)
 
 
+@pytest.mark.nightly
 def test_each_queue_is_shown_once_and_no_event_is_lost_through_the_loss_of_a_node(tmp_path: Path, pytestconfig: pytest.Config) -> None:
     both = pytestconfig.getoption("nightly")
     with Cluster(tmp_path, statistics_interval_ms=500).running() as cluster:

@@ -16,6 +16,7 @@ POLLS, AT_ONCE = 130, 40
 MOST = Most(gone=100, changes=30, versions=5)
 
 
+@pytest.mark.nightly
 def test_rows_changes_versions_and_frames_are_bounded() -> None:
     broker, memory = a_broker(), BrokerMemory()
     lasting = a_queue("mail", ready=3, unacknowledged=0)

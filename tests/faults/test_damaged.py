@@ -59,6 +59,7 @@ def logs(field: Field) -> dict[str, str]:
     return {name: field.stack.log_file(name).read_text(errors="replace") for name in ("web", *COMMANDS)}
 
 
+@pytest.mark.nightly
 def test_a_file_that_is_damaged_all_over_is_named_by_every_process_and_page_and_a_copy_brings_all_back(field: Field, copy: Path) -> None:
     look, before = opened(field.stack), logs(field)
     overwrite(field.stack.database, pages_of(field.stack.database))

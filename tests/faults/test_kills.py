@@ -11,6 +11,7 @@ pytestmark = pytest.mark.timeout(900)  # the first one starts the node and the p
 SECONDS = 2.0  # one round, which lasts longer by its restarts
 
 
+@pytest.mark.nightly
 def test_nothing_is_lost_and_all_is_back_when_every_process_was_killed(field: Field) -> None:
     outcome = field.run("kills").go(lambda run: kills(run, SECONDS))
     assert outcome.found.published > 300

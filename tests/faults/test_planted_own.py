@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+import pytest
+
 from script.soak_parts.pages import TOKEN, logged_in
 from script.soak_parts.stack import Stack
 from tests.faults.conftest import Field
@@ -16,6 +18,7 @@ from tests.waiting import wait_until
 POLLER, THREAD, DISK = ("own_process", "poller"), ("own_work", "receipt of events of faults at soak"), ("own_storage", "database")
 
 
+@pytest.mark.nightly
 def test_a_poller_that_stands_still_a_thread_that_stores_nothing_and_a_full_disk_are_found_and_cured(field: Field) -> None:
     stack = field.stack
     before = shown(stack).keys()

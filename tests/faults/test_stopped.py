@@ -16,6 +16,7 @@ pytestmark = pytest.mark.timeout(900)  # the first one starts the node and the p
 NOTICE = "Hareline’s rules do not look at"
 
 
+@pytest.mark.nightly
 def test_a_stopped_maintenance_process_is_named_with_its_age_until_it_goes_on(field: Field) -> None:
     look = opened(field.stack)
     wait_until(lambda: NOTICE not in look("/"), seconds=60)  # a fault before this one may have stopped it

@@ -97,6 +97,7 @@ def test_queues_in_trouble_are_found_for_what_they_are_and_healthy_ones_are_not(
     assert planted.open() == {}
 
 
+@pytest.mark.nightly
 def test_a_frozen_worker_a_queue_without_a_node_and_late_etas_are_found_by_what_celery_reports(
     rabbitmq: TestNode, vhost: str, workers: Workers, watching: Watching
 ) -> None:

@@ -113,6 +113,7 @@ def test_silences_of_what_is_hidden_silence_for_everybody_alike(works: Works) ->
         assert {seen.pk, failing.pk} <= opened.silenced.keys(), scope
 
 
+@pytest.mark.nightly
 def test_the_same_addresses_show_it_to_who_may_see_everything(client: Client, works: Works) -> None:
     client.force_login(a_person("ada", "operator"))
     assert [address for address in addresses(works) if not leaked(client, address)] == ["/tasks/?part=views"]

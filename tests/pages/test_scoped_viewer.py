@@ -130,6 +130,7 @@ def test_nothing_else_is_on_any_page_at_a_past_moment(viewer: Client, shop: Shop
     assert "You see the past" in viewer.get(f"/queues/?{IN_SHOP}&at={quote(at_text(shop.now), safe='')}").content.decode()
 
 
+@pytest.mark.nightly
 def test_the_same_addresses_show_it_to_who_may_see_everything(client: Client, shop: Shop) -> None:
     client.force_login(a_person("ada", "viewer"))
     every = {address: re.sub(r"/\d+/", "/…/", address) for address in (*addresses(), *of_objects())}

@@ -77,9 +77,10 @@ def test_messages_with_other_numbers_are_of_other_tasks() -> None:
     ("part", "options"),
     [
         ("intake", ["--tasks", "600", "--long", "600", "--rounds", "1", "--alone"]),
-        pytest.param("history", ["--queues", "50", "--polls", "70"], marks=pytest.mark.nightly),
+        ("history", ["--queues", "50", "--polls", "70"]),
     ],
 )
+@pytest.mark.nightly
 def test_a_part_prints_rows_with_what_was_measured(part: str, options: list[str]) -> None:
     command = [sys.executable, "-m", f"script.bench_parts.{part}", *options]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, timeout=400, check=True)

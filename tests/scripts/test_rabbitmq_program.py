@@ -40,6 +40,7 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+@pytest.mark.nightly
 def test_it_runs_until_sigterm_can_be_held_and_leaves_nothing(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "script.rabbitmq_program", "run", str(tmp_path), str(DEFINITIONS)]
     program = subprocess.Popen(command, cwd=Path(__file__).resolve().parent.parent.parent)

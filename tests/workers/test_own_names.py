@@ -59,6 +59,7 @@ def producer(shared: Shared) -> Celery:
     return app
 
 
+@pytest.mark.nightly
 def test_a_worker_that_takes_yaml_alone_is_inspected_after_few_wrong_tries(shared: Shared) -> None:
     workers, watching, _ = shared
     worker = watching.wait_for("own@here", lambda worker: worker.state == "online" and worker.queues and worker.configuration)

@@ -32,6 +32,7 @@ TITLES = {
 }
 
 
+@pytest.mark.nightly
 def test_a_configuration_that_disagrees_with_the_broker_and_with_itself(
     workers: Workers, watching: Watching, rabbitmq: TestNode, vhost: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,6 +58,7 @@ def test_a_configuration_that_disagrees_with_the_broker_and_with_itself(
 
 
 @pytest.mark.django_db
+@pytest.mark.nightly
 def test_a_client_with_too_many_channels_and_one_that_connects_again_and_again(rabbitmq: TestNode, vhost: str) -> None:
     address = rabbitmq.address()
     looking = Looking(address, store.ensure_brokers([address], datetime.now(UTC))[address.name], vhost)
@@ -87,6 +89,7 @@ def test_a_client_with_too_many_channels_and_one_that_connects_again_and_again(r
 
 
 @pytest.mark.django_db
+@pytest.mark.nightly
 def test_transient_queues_and_shared_prefetch_counts_count_from_rabbitmq_4_on(rabbitmq: TestNode, vhost: str) -> None:
     """On RabbitMQ 3 the version of 4.0 is stored after each poll: all else is the node's own. `script/test-4` runs it on a real one."""
     address, is_old = rabbitmq.address(), rabbitmq.version.startswith("3.")

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote
 
+import pytest
+
 from dashboard.models import Finding
 from tests.conftest import TestNode
 from tests.findings.looking import Looking, values
@@ -23,6 +25,7 @@ LATER = 60.0
 Findings = dict[str, Finding]
 
 
+@pytest.mark.nightly
 def test_workers_in_trouble_are_found_with_the_right_evidence_and_their_cure_clears_it(
     workers: Workers, watching: Watching, rabbitmq: TestNode, vhost: str
 ) -> None:
@@ -58,6 +61,7 @@ def test_workers_in_trouble_are_found_with_the_right_evidence_and_their_cure_cle
     cured(looking, lambda left: not {name for name in left if not name.startswith("task_failures")})
 
 
+@pytest.mark.nightly
 def test_a_worker_without_task_events_one_whose_events_are_lost_one_that_scales_down_and_a_clock_that_is_wrong(
     workers: Workers, watching: Watching, rabbitmq: TestNode, vhost: str, tmp_path: Path
 ) -> None:

@@ -70,6 +70,7 @@ def planted_shop(rabbitmq: TestNode, vhost: str, tmp_path: Path, monkeypatch: py
     planted.plants.stop()
 
 
+@pytest.mark.nightly
 def test_messages_bindings_and_clients_are_there_while_planted_and_nothing_remains(planted_shop: PlantedShop, rabbitmq: TestNode, vhost: str) -> None:
     topology = lambda: (  # noqa: E731
         sorted(one["name"] for one in rabbitmq.api("GET", f"queues/{vhost}")),
@@ -88,6 +89,7 @@ def test_messages_bindings_and_clients_are_there_while_planted_and_nothing_remai
     wait_until(lambda: "leaky@web-2" not in clients(), seconds=30)
 
 
+@pytest.mark.nightly
 def test_a_consumer_is_cancelled_and_consumes_again(planted_shop: PlantedShop, rabbitmq: TestNode, vhost: str) -> None:
     ended = threading.Event()
     consumer = audit.Audit(shop.connection(rabbitmq.amqp_url(), vhost, "audit@tests"), ended, ("orders.audit", "newsletter"))
@@ -104,6 +106,7 @@ def test_a_consumer_is_cancelled_and_consumes_again(planted_shop: PlantedShop, r
         thread.join(60)
 
 
+@pytest.mark.nightly
 def test_a_worker_stands_still_until_it_is_started_again_and_one_that_is_killed_is_held_down(
     planted_shop: PlantedShop, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -154,6 +154,7 @@ def run(*arguments: str, url: str) -> str:
     return done.stdout
 
 
+@pytest.mark.nightly
 def test_tables_that_have_rows_already_are_converted_in_place(tmp_path: Path) -> None:
     name = postgres.make_database()
     url = postgres.url(name)

@@ -57,6 +57,7 @@ def shaped(workers: Workers) -> Workers:
     return workers
 
 
+@pytest.mark.nightly
 def test_a_hundred_tasks_are_shown_in_the_queues_they_were_taken_from(
     shaped: Workers, watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

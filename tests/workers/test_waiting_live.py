@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from brokers.models import Queue
 from brokers.scope import EVERYTHING
 from dashboard.layout.waiting import Waiting
@@ -21,6 +23,7 @@ def ready_and_unacknowledged(workers: Workers) -> tuple[int | None, int | None]:
     return found.get("messages_ready"), found.get("messages_unacknowledged")
 
 
+@pytest.mark.nightly
 def test_all_that_was_sent_and_has_not_run_is_counted_once(workers: Workers, watching: Watching, tmp_path: Path) -> None:
     log = tmp_path / "ran"
     workers.start("w@here", "-E", "--pool", "threads", "--concurrency", str(RUNNING), "-Q", "jobs,others", "--prefetch-multiplier", "2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from brokers.scope import EVERYTHING
 from brokers.topology import Topology
 from dashboard.why import loaded_vhost
@@ -78,6 +80,7 @@ def test_a_worker_that_shuts_down_is_gone_and_one_that_is_killed_too(workers: Wo
     assert watching.wait_for("two@here", lambda worker: worker.state == "gone").reason.startswith("no heartbeat since")
 
 
+@pytest.mark.nightly
 def test_a_solo_worker_that_runs_a_task_is_unknown_not_gone(workers: Workers, watching: Watching) -> None:
     workers.start("s@here", "-E", "--pool", "solo", "-Q", "jobs")
     watching.start()
@@ -87,6 +90,7 @@ def test_a_solo_worker_that_runs_a_task_is_unknown_not_gone(workers: Workers, wa
     watching.wait_for("s@here", lambda worker: worker.state == "online")
 
 
+@pytest.mark.nightly
 def test_a_worker_without_task_events_is_known_to_send_none(workers: Workers, watching: Watching) -> None:
     workers.start("quiet@here", "--pool", "threads", "--concurrency", "2", "-Q", "jobs")
     watching.start()

@@ -17,6 +17,7 @@ from workers.models import EventSource
 from workers.results.addresses import ResultsAddress
 
 
+@pytest.mark.nightly
 def test_tasks_whose_ends_were_lost_get_them_from_the_backend_and_those_without_a_result_stay_ended_somehow(
     workers: Workers, watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
