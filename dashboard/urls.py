@@ -30,6 +30,7 @@ from dashboard.flows import views as flow
 from dashboard.history import views as history
 from dashboard.lab import views as lab
 from dashboard.layout import glossary_views, keyboard_views, theme_views
+from dashboard.map import views as whole_map
 from dashboard.notifications import views as targets
 from dashboard.operations import about_views
 from dashboard.operations import views as health
@@ -62,6 +63,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("queues/<int:pk>/messages/", peek_views.page, name="peek"),
     path("exchanges/", exchanges.page, name="exchanges"),
     path("exchanges/<int:pk>/", exchange.page, name="exchange"),
+    path("map/", whole_map.page, name="map"),
+    path("map/export/<slug:kind>/", whole_map.exported, name="map_export"),
     path("connections/", connections.page, name="connections"),
     path("connections/<int:pk>/", connection.page, name="connection"),
     path("workers/", workers.page, name="workers"),

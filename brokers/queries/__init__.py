@@ -57,8 +57,10 @@ from brokers.queries.exchanges_and_bindings import (
 )
 from brokers.queries.frames import Recorded, recorded
 from brokers.queries.gone import gone_exchanges, gone_queues
+from brokers.queries.map_figures import ExchangeFigures, QueueFigures, VhostFigures, figures
 from brokers.queries.one_node import node_by_id
 from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
+from brokers.queries.past import topology_as_it_was
 from brokers.queries.past_routing import past_routing, routing_state
 from brokers.queries.queue_lists import internal_queues, queue, queue_by_id, queue_counts, queue_names, queue_names_ending, queues, queues_by_ids, queues_named
 from brokers.queries.recorded_kinds import kind_recorded_since
@@ -76,11 +78,14 @@ __all__ = [
     "LARGEST_PAGE",
     "QUEUE_SORTS",
     "ChangeFilter",
+    "ExchangeFigures",
     "History",
     "HistoryBands",
     "Page",
     "QueueFacts",
+    "QueueFigures",
     "Recorded",
+    "VhostFigures",
     "active_detail_requests",
     "binding_counts",
     "binding_page",
@@ -121,6 +126,7 @@ __all__ = [
     "exchanges_by_ids",
     "exchanges_named",
     "exchanges_of_types",
+    "figures",
     "first_recorded",
     "gone_exchanges",
     "gone_queues",
@@ -161,6 +167,7 @@ __all__ = [
     "sparklines_until_now",
     "topologies_around",
     "topology",
+    "topology_as_it_was",
     "traces_fingerprint",
     "transfers",
     "vhost_names",

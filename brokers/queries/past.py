@@ -152,6 +152,11 @@ def policies_as_they_were(scope: Scope, broker: BrokerRef | None, vhost: str | N
     return sorted(found, key=lambda policy: (policy.vhost, policy.operator, -policy.priority, policy.name))
 
 
+def topology_as_it_was(scope: Scope, broker: Broker, vhost: str, at: datetime) -> Topology:
+    """What is visible of the version in force then, without exclusive and auto-delete objects; an empty one if none was recorded yet."""
+    return visible_topology(_topology(broker.pk, vhost, at), scope, broker.name) if scope.touches(broker.name, vhost) else Topology(vhost)
+
+
 def _numbers(kind: str, at: datetime, broker_ids: Iterable[int]) -> dict[str, dict[int, float | None]]:
     """{metric: {primary key: number}} of all these brokers."""
     found: dict[str, dict[int, float | None]] = {metric.name: {} for metric in METRICS[kind]}

@@ -19,6 +19,7 @@ from dashboard.failures import api as failures
 from dashboard.findings import api as findings
 from dashboard.flows import api as flows
 from dashboard.layout import history_api
+from dashboard.map import api as whole_map
 from dashboard.operations import about_api
 from dashboard.overview import api as brokers
 from dashboard.periodic import api as periodic
@@ -45,6 +46,6 @@ api = NinjaAPI(
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
     findings, send, revoke, again, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api, statistics,
-    marks_api, changes, comparison, snapshots_api)  # fmt: skip
+    marks_api, changes, comparison, snapshots_api, whole_map)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -35,10 +35,10 @@ _OF_TASKS = (
 )  # fmt: skip
 PAGES = (
     ("Overview", "overview", "layout-dashboard", ("overview", "node")),
+    ("Map", "map", "sitemap", ("map", "lab", "lab_experiment")),
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),
-    ("Map", "lab", "sitemap", ("lab", "lab_experiment")),
     ("Workers", "workers", "cpu", ("workers", "worker", "worker_group", "worker_matrix", "capacity")),
     (
         "Tasks",
@@ -57,7 +57,7 @@ PAGES = (
     ),
 )
 SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
-    "Map": (("Lab", "lab"),),
+    "Map": (("Map", "map"), ("Lab", "lab")),
     "Tasks": (("List", "tasks"), ("Statistics", "statistics"), ("Failures", "failures"), ("Periodic", "periodic")),
     "History": (("Moments", "history"), ("Changes", "changes"), ("Compare", "compare"), ("Balance", "balance")),
     "Workers": (("Nodes", "workers"), ("Queues and nodes", "worker_matrix"), ("Capacity", "capacity")),

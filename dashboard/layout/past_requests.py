@@ -27,7 +27,7 @@ from dashboard.people.access import scope_of
 WITH_HISTORY = frozenset(
     {
         "overview", "queues", "queue", "exchanges", "exchange", "workers", "worker", "tasks", "task", "findings", "finding", "routing", "find", "history",
-        "glossary", "keyboard",
+        "glossary", "keyboard", "map", "map_export",
     }
 )  # fmt: skip
 """The names of the addresses whose pages can show a past moment, and of those that are the same at any."""

@@ -18,6 +18,7 @@ PATHS = (
     "/exchanges/",
     "/workers/",
     "/workers/?view=table",
+    "/map/",
     "/tasks/",
     "/send/?broker=prod&vhost=/",
     "/routing/?broker=prod&vhost=/",

@@ -1,0 +1,31 @@
+"""Ids and addresses of the map: what other rooms need to link to an object there. Pure but for the addresses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from hashlib import blake2b
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+EXCHANGE, QUEUE, WORKER, CONSUMERS, PUBLISHER = "exchange", "queue", "worker", "consumers", "publisher"
+_APART = "\x1f"
+
+
+def node_id(kind: str, broker_id: int, vhost: str, name: str) -> str:
+    """The id of an object on the map: the same at every poll, also where it was deleted and made again, and safe in an attribute whatever its name holds.
+
+    >>> node_id("queue", 1, "/", "mail")
+    'queue-d80f95f7de2b4bb3'
+    """
+    return f"{kind}-{blake2b(_APART.join((str(broker_id), vhost, name)).encode(), digest_size=8).hexdigest()}"
+
+
+def focus_address(kind: str, broker: str, vhost: str, name: str) -> str:
+    """The map with the object and its neighbours."""
+    return f"{reverse('map')}?{urlencode({'broker': broker, 'vhost': vhost, 'focus': f'{kind}:{name}'})}"
+
+
+def path_address(broker: str, vhost: str, steps: Iterable[Iterable[str]]) -> str:
+    """The map with the path of a message lit up; each step has the ids of what it reaches at once."""
+    return f"{reverse('map')}?{urlencode({'broker': broker, 'vhost': vhost, 'path': '~'.join(','.join(step) for step in steps)})}"

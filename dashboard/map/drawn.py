@@ -1,0 +1,216 @@
+"""The nodes and edges of a map with their figures, levels and texts, as the browser draws them and as the tables list them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from brokers.models import Broker, Queue
+from brokers.queries import ExchangeFigures, QueueFigures
+from dashboard.layout import formatting, levels
+from dashboard.layout.filter_language import quoted
+from dashboard.layout.levels import WORST_FIRST, Level, rank
+from dashboard.layout.map_links import EXCHANGE, PUBLISHER, QUEUE, WORKER
+from dashboard.layout.queue_levels import length_limit, queue_level
+from dashboard.map.clients import Program
+from dashboard.map.folding import Group
+from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark, More, Slots, structure_of
+from dashboard.map.graph import BINDING, CONSUME, EXCHANGE_BINDING, Edge, Node
+from dashboard.map.loaded import Place
+from dashboard.map.shown import Shown
+from dashboard.map.text import NOUNS, label, more_text, sentence
+from dashboard.map.transfers import ELSEWHERE
+from dashboard.workers.row import free_slots, host_of, level_of, pool_text
+from workers.models import Worker
+
+MOST_MARKS = 5
+Number = TypeVar("Number", int, float)
+
+
+class Drawing:
+    """Some of the nodes of what is shown, and the edges between them."""
+
+    def __init__(self, shown: Shown, ids: Sequence[str], now: datetime) -> None:
+        self.shown, self.now = shown, now
+        self.ids = [one for one in ids if one in shown.graph.nodes]
+
+    @cached_property
+    def _queues(self) -> Mapping[tuple[int, str, str], Queue]:
+        """The rows of the queues themselves, by broker, virtual host and name."""
+        names: dict[tuple[int, str], list[str]] = {}
+        for one in self.ids:
+            node = self.shown.graph.nodes[one]
+            if node.kind == QUEUE:
+                names.setdefault((node.broker_id, node.vhost), []).append(node.name)
+        found = {place: self.shown.places[place].queue_rows(wanted) for place, wanted in names.items()}
+        return {(*place, name): row for place, rows in found.items() for name, row in rows.items()}
+
+    @cached_property
+    def nodes(self) -> list[MapNode]:
+        return [self.node(self.shown.graph.nodes[one]) for one in self.ids]
+
+    @cached_property
+    def edges(self) -> list[MapEdge]:
+        """Those between the nodes, each once."""
+        ids = set(self.ids)
+        found = {edge.key: edge for one in self.ids for edge in self.shown.graph.of(one) if edge.source in ids and edge.target in ids}
+        return [self.edge(edge) for edge in found.values()]
+
+    def node(self, node: Node) -> MapNode:
+        place = self.shown.places[node.broker_id, node.vhost]
+        if isinstance(node.facts, Group):
+            return self._group(node, node.facts, place)
+        if node.kind == QUEUE:
+            return self._queue(node, place)
+        if node.kind == EXCHANGE:
+            return self._exchange(node, place)
+        return self._worker(node, node.facts, place) if node.kind == WORKER else self._program(node, place)
+
+    def _queue(self, node: Node, place: Place) -> MapNode:
+        row = self._queues.get((node.broker_id, node.vhost, node.name))
+        if row is None:
+            return self._made(node, place, Level("unknown", "its figures are not known yet"), ["not read yet"])
+        level = self.shown.opened.level("queue", row.pk, node.broker_id, queue_level(row, place.broker, self.now))
+        lines = [formatting.count(row.depth, "message") if row.depth is not None else "depth unknown"]
+        return self._made(
+            node, place, level, [*lines, *([row.type] if row.type else [])], href=reverse("queue", args=[row.pk]), messages=whole(row.depth),
+            capacity=length_limit(row) or row.highest_depth, consumers=whole(row.consumers), into=row.publish_per_second, out=row.deliver_per_second,
+        )  # fmt: skip
+
+    def _exchange(self, node: Node, place: Place) -> MapNode:
+        figures = place.figures.exchanges.get(node.name) or ExchangeFigures(0)
+        hidden = levels.unavailable(place.broker, self.now)
+        level = self.shown.opened.level("exchange", figures.id, node.broker_id, Level("unknown", hidden) if hidden else Level("ok", "exists"))
+        bound = sum(len(edge.keys) for edge in self.shown.everything.of(node.id) if edge.source == node.id and edge.kind in (BINDING, EXCHANGE_BINDING))
+        seen = place.whole or bool(node.name)  # what goes through the default exchange is of all queues
+        return self._made(
+            node, place, level, [node.type or "type unknown", formatting.count(bound, "binding") if node.name else "reaches each queue by its name"],
+            href=reverse("exchange", args=[figures.id]) if figures.id else "", into=figures.publish_in_per_second if seen else None,
+            out=figures.publish_out_per_second if seen else None,
+        )  # fmt: skip
+
+    def _worker(self, node: Node, worker: Worker, place: Place) -> MapNode:
+        level = level_of(worker, self.now, (), self.shown.opened)
+        free, online = free_slots(worker), worker.state == Worker.ONLINE
+        slots = Slots(None if free is None else worker.active, worker.concurrency if online else None)
+        used = f"{slots.used:,} of {slots.of:,} slots used" if slots.used is not None and slots.of is not None else "slots unknown"
+        lines = [used, pool_text(worker)] if online else [worker.state, used]
+        ended = [rate for rate in (worker.succeeded_per_second, worker.failed_per_second) if rate is not None]
+        return self._made(
+            node, place, level, lines, href=reverse("worker", args=[worker.pk]), slots=slots, into=sum(ended) if ended and online else None,
+            host=host_of(worker.hostname),
+        )  # fmt: skip
+
+    def _program(self, node: Node, place: Place) -> MapNode:
+        if node.facts == ELSEWHERE:
+            return self._made(node, place, Level("ok", "is elsewhere"), ["elsewhere"])
+        program: Program = node.facts
+        hidden = levels.unavailable(place.broker, self.now)
+        known = len(program.connections)
+        lines = [part for part in (program.host or "inside the broker", f"user {program.user}" if program.user else "") if part]
+        lines += [formatting.count(known, "connection")] if known > 1 else []
+        publishes = node.kind == PUBLISHER
+        if publishes and not self.shown.everything.of(node.id):
+            lines.append("to which exchange is not known")
+        href = reverse("connection", args=[program.connections[0].pk]) if known == 1 else self._connections(program, place) if known else ""
+        level = Level("unknown", hidden) if hidden else Level("ok", "is connected")
+        return self._made(node, place, level, lines, href=href, out=program.rate if publishes else None, host=program.host)
+
+    @staticmethod
+    def _connections(program: Program, place: Place) -> str:
+        terms = " ".join(f"{name}:{quoted(value)}" for name, value in (("user", program.user), ("host", program.host)) if value)
+        return f"{reverse('connections')}?{urlencode({'broker': place.broker.name, 'vhost': place.vhost, 'q': terms})}"
+
+    def _group(self, node: Node, group: Group, place: Place) -> MapNode:
+        """The sums of what is known of the members; unknown where nothing is."""
+        nodes = self.shown.everything.nodes
+        names = [nodes[one].name for one in group.members if nodes[one].kind == QUEUE]
+        queues = [found for name in names if (found := place.figures.queues.get(name))]
+        level = _level_of_group(self, node)
+        kinds = [nodes[one].kind for one in group.members]
+        counted = [formatting.count(kinds.count(kind), *nouns) for kind, nouns in NOUNS.items() if kind in kinds]
+        opened = self.shown.wanted.changed(opened=(*self.shown.wanted.opened, node.id))
+        deepest = f"{formatting.number(total(one.depth for one in queues))} messages" if queues else ""
+        return self._made(
+            node, place, level, [", ".join(counted), *([deepest] if deepest else [])], href=f"{reverse('map')}{opened}",
+            kind_of_type=kinds[0] if len(set(kinds)) == 1 else None, messages=whole(total(one.depth for one in queues)),
+            consumers=whole(total(one.consumers for one in queues)), into=total(one.publish_per_second for one in queues),
+            out=total(one.deliver_per_second for one in queues), folded=len(group.members),
+        )  # fmt: skip
+
+    def _made(self, node: Node, place: Place, level: Level, lines: list[str], kind_of_type: str | None = None, **figures: object) -> MapNode:
+        marks = [Mark(LEVELS.get(one.level, "unknown"), one.title, reverse("finding", args=[one.pk])) for one in self.shown.findings_of(node)[:MOST_MARKS]]
+        if level.is_trouble and not marks:
+            lines = [level.reason, *lines]
+        return MapNode(
+            id=node.id, kind=node.kind, name=node.name, vhost=node.vhost, broker=place.broker.name, type=kind_of_type or node.type,
+            **{"href": "", **figures}, level=LEVELS[level.word], marks=marks, lines=lines,  # type: ignore[arg-type]
+        )  # fmt: skip
+
+    def edge(self, edge: Edge) -> MapEdge:
+        source, target = self.shown.graph.nodes[edge.source], self.shown.graph.nodes[edge.target]
+        rate = edge.rate if edge.rate is not None else self._rate(edge, source, target)
+        text = sentence(edge, source, target) + (f", {formatting.rate(rate)} messages a second" if rate is not None else "")
+        return MapEdge(f"{edge.kind}-{edge.source}-{edge.target}", edge.source, edge.target, edge.kind, label(edge, source), rate, LEVELS[edge.level], text)
+
+    def _rate(self, edge: Edge, source: Node, target: Node) -> float | None:
+        """What passes a binding, where it is the only path to the queue, and what a node consumes, where nobody else does: the broker reports no other."""
+        if edge.kind == BINDING and target.kind == QUEUE and source.name:
+            place = self.shown.places[target.broker_id, target.vhost]
+            into = [one for one in self.shown.everything.of(target.id) if one.target == target.id]
+            direct = place.figures.exchanges.get("")
+            if len(into) == 1 and direct is not None and place.whole and not direct.publish_out_per_second:
+                return self._figures(target).publish_per_second
+        if edge.kind == CONSUME and source.kind == QUEUE:
+            takers = [one for one in self.shown.everything.of(source.id) if one.kind == CONSUME]
+            return self._figures(source).deliver_per_second if len(takers) == 1 else None
+        return None
+
+    def _figures(self, queue: Node) -> QueueFigures:
+        return self.shown.places[queue.broker_id, queue.vhost].figures.queues.get(queue.name) or QueueFigures(0)
+
+
+def _level_of_group(drawing: Drawing, node: Node) -> Level:
+    found = drawing.shown.findings_of(node)
+    word = min((one.level for one in found), key=rank, default="ok")
+    return Level(next(one for one in WORST_FIRST if one == word), found[0].title if found else "nothing is known to be wrong")
+
+
+def whole(value: float | None) -> int | None:
+    """A count, which history keeps as a number with a fraction."""
+    return None if value is None else round(value)
+
+
+def total(values: Iterable[Number | None]) -> Number | None:
+    """The sum of what is known; None where nothing is.
+
+    >>> total([1, None, 2]), total([None])
+    (3, None)
+    """
+    known = [value for value in values if value is not None]
+    return sum(known[1:], known[0]) if known else None
+
+
+def map_of(shown: Shown, brokers: Sequence[Broker], now: datetime) -> Map:
+    """The map as JSON."""
+    drawing = Drawing(shown, shown.drawn, now)
+    polled = [broker.polled_at for broker in brokers if broker.polled_at is not None]
+    at = min(polled, default=None)
+    drawn = set(shown.drawn)
+    missing = [node.kind for one, node in shown.graph.nodes.items() if one not in drawn]
+    starts = [one for one in shown.starts if one in shown.graph.nodes]
+    return Map(
+        at.isoformat().replace("+00:00", "Z") if at else None,
+        max(0.0, (now - at).total_seconds()) if at else None,
+        any(levels.unavailable(broker, now) or levels.is_stale(broker, now) for broker in brokers),
+        starts[0] if shown.wanted.focus and starts else "",
+        drawing.nodes,
+        drawing.edges,
+        More(len(missing), more_text(missing)),
+        structure_of(drawing.nodes, drawing.edges),
+    )

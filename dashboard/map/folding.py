@@ -1,0 +1,158 @@
+"""Groups of nodes drawn as one: machinery of Celery and Hareline, objects that look alike, whole applications and virtual hosts. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping
+from functools import lru_cache
+
+import msgspec
+
+from dashboard.layout.map_links import CONSUMERS, EXCHANGE, PUBLISHER, QUEUE, WORKER, node_id
+from dashboard.map.graph import CONSUME, CONTROL, DELAYED, EVENTS, HARELINE, Edge, Graph, Node
+from workers.name_patterns import pattern_of
+
+FOLD, APPLICATION, VHOST = "fold", "application", "vhost"
+LEAST_ALIKE, LEAST_OF_WORDS = 4, 10
+FOLDED_KINDS = frozenset({QUEUE, EXCHANGE, WORKER, CONSUMERS, PUBLISHER})
+OWN_NAMES: Mapping[str, str] = {
+    CONTROL: "Celery’s remote control",
+    EVENTS: "Celery’s events",
+    DELAYED: "Celery’s delayed delivery",
+    HARELINE: "Hareline’s own",
+}
+_FIRST_PART, _LAST_PART = re.compile(r"[^._:/@-]+"), re.compile(r"(.+[._:/@-])[^._:/@-]+", re.DOTALL)
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The facts of a node that stands for others."""
+
+    members: tuple[str, ...]
+    why: str  # own, alike, application, vhost
+
+
+def machinery(node: Node) -> Node | None:
+    """The node that stands for the machinery that this one is a part of; None of others."""
+    name = OWN_NAMES.get(node.own)
+    if name is None:
+        return None
+    return Node(node_id(FOLD, node.broker_id, node.vhost, f"own:{node.own}"), FOLD, name, node.vhost, node.broker_id, own=node.own)
+
+
+def application(node: Node) -> Node | None:
+    """By the first part of the names of queues and exchanges: `orders` of orders.eu and orders-audit."""
+    if node.own:
+        return machinery(node)
+    part = _FIRST_PART.match(node.name)
+    if node.kind not in (QUEUE, EXCHANGE) or part is None:
+        return None
+    name = part[0] if node.name != "amq" else node.name
+    return Node(node_id(APPLICATION, node.broker_id, node.vhost, name), APPLICATION, name, node.vhost, node.broker_id)
+
+
+def virtual_host(node: Node) -> Node | None:
+    """Everything of a virtual host but the clients."""
+    if node.kind in (WORKER, CONSUMERS, PUBLISHER) and not node.own:
+        return None
+    return Node(node_id(VHOST, node.broker_id, node.vhost, ""), VHOST, node.vhost, node.vhost, node.broker_id)
+
+
+def alike(graph: Graph, but: Collection[str] = ()) -> dict[str, Node]:
+    """{node: the fold that stands for it} of objects whose names follow one pattern and that are connected alike: at least LEAST_ALIKE where only a number or
+    another made-up part differs, LEAST_OF_WORDS where the last word does. `but`: nodes and folds that a person opened or looks for."""
+    found: dict[str, Node] = {}
+    taken: set[str] = set()
+    for pattern, least in ((_numbered, LEAST_ALIKE), (_last_word, LEAST_OF_WORDS)):
+        patterns = {one: pattern(node.name) for one, node in graph.nodes.items()}
+        groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
+        for one, node in graph.nodes.items():
+            if "*" in patterns[one] and one not in but and one not in found and node.kind in FOLDED_KINDS and not node.own:
+                around = frozenset([_seen_from(one, edge, graph.nodes, patterns) for edge in graph.of(one)])
+                groups[node.broker_id, node.vhost, node.kind, node.type, patterns[one], around].append(one)
+        for members in sorted(groups.values(), key=lambda members: (-len(members), members[0])):
+            if len(members) < least:
+                continue
+            fold = _fold(graph.nodes[members[0]], patterns[members[0]], taken, min(members))
+            if fold.id not in but:
+                found |= dict.fromkeys(members, fold)
+    return found
+
+
+@lru_cache(50_000)
+def _numbered(name: str) -> str:
+    return pattern_of(name)
+
+
+@lru_cache(50_000)
+def _last_word(name: str) -> str:
+    """
+    >>> _last_word("orders.eu"), _last_word("mail")
+    ('orders.*', 'mail')
+    """
+    found = _LAST_PART.fullmatch(pattern_of(name))
+    return f"{found[1]}*" if found else name
+
+
+def _seen_from(one: str, edge: Edge, nodes: Mapping[str, Node], patterns: Mapping[str, str]) -> tuple[bool, str, str, str]:
+    leaves = edge.source == one
+    other = edge.target if leaves else edge.source
+    return leaves, edge.kind, nodes[other].kind, patterns[other]
+
+
+def _fold(first: Node, pattern: str, taken: set[str], smallest: str) -> Node:
+    """The largest group of a pattern keeps its id whoever comes and goes; a second one of the same pattern is known by its first member."""
+    name = f"{first.kind}:{pattern}"
+    found = node_id(FOLD, first.broker_id, first.vhost, name)
+    if found in taken:
+        found = node_id(FOLD, first.broker_id, first.vhost, f"{name}:{smallest}")
+    taken.add(found)
+    return Node(found, FOLD, pattern, first.vhost, first.broker_id, first.type, facts=first.kind)
+
+
+def contracted(graph: Graph, stands_for: Mapping[str, Node]) -> Graph:
+    """The graph with each group as one node, whose `facts` are a Group, and the edges of its members as one edge for each end and kind."""
+    members: dict[str, list[str]] = defaultdict(list)
+    for one, fold in stands_for.items():
+        members[fold.id].append(one)
+    found = Graph()
+    for node in graph.nodes.values():
+        group = stands_for.get(node.id)
+        if group is None:
+            found.add(node)
+        elif group.id not in found.nodes:
+            found.add(msgspec.structs.replace(group, facts=Group(tuple(members[group.id]), str(group.facts or group.own or group.kind))))
+    for edge in graph.edges.values():
+        source, target = stands_for.get(edge.source), stands_for.get(edge.target)
+        if source is None and target is None:
+            found.connect(edge)
+        elif not _is_left_out(edge, source, target):
+            _merge(found, edge, source.id if source else edge.source, target.id if target else edge.target)
+    return found
+
+
+def _is_left_out(edge: Edge, source: Node | None, target: Node | None) -> bool:
+    """Within a group; and who consumes machinery, which each worker node does."""
+    within = source is not None and target is not None and source.id == target.id
+    return within or (edge.kind == CONSUME and source is not None and source.own in (CONTROL, EVENTS))
+
+
+def _merge(graph: Graph, edge: Edge, source: str, target: str) -> None:
+    known = graph.edges.get((source, target, edge.kind))
+    if known is None:
+        graph.connect(Edge(source, target, edge.kind, list(edge.keys), edge.note, edge.level, edge.rate, edge.count))
+        return
+    known.keys += edge.keys
+    known.count += edge.count
+    if edge.rate is not None:
+        known.rate = (known.rate or 0.0) + edge.rate
+
+
+def stands_for(graph: Graph, group: Callable[[Node], Node | None], but: Collection[str] = ()) -> dict[str, Node]:
+    """{node: the node that stands for it} by a rule for each node by itself."""
+    found: dict[str, Node] = {}
+    for node in graph.nodes.values():
+        fold = group(node) if node.id not in but else None
+        if fold is not None and fold.id not in but:
+            found[node.id] = fold
+    return found

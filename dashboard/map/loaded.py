@@ -1,0 +1,161 @@
+"""Reads virtual hosts for the map: their graph, the figures of what is in it, and what is open about them."""
+
+from __future__ import annotations
+
+import weakref
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+from brokers import queries
+from brokers.models import Broker, Exchange, Queue
+from brokers.queries import ExchangeFigures, QueueFigures, VhostFigures, kept
+from brokers.scope import Scope
+from brokers.topology import Topology
+from dashboard.exchanges.row import known_publishers
+from dashboard.layout.consumption import consumers_by_queue
+from dashboard.layout.virtual_hosts import virtual_hosts
+from dashboard.map.clients import Clients
+from dashboard.map.graph import Graph
+from dashboard.map.structure import Settings, structure
+from dashboard.map.transfers import transfer_parts
+from workers import queries as worker_queries
+from workers.celery_names import CeleryNames
+from workers.models import Worker
+from workers.presence import has_left
+
+MOST_KEPT = 8
+MOST_VHOSTS = 20
+_POLICY_KEYS = ("dead-letter-exchange", "alternate-exchange", "federation-upstream", "federation-upstream-set", "federation-upstream-pattern")
+_kept: OrderedDict[tuple[int, str, Scope], tuple[weakref.ref[Topology], Any, Graph]] = OrderedDict()
+
+
+class Place:
+    """A virtual host as the map shows it. `topology` holds what is visible of it."""
+
+    def __init__(self, scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> None:
+        self.scope, self.broker, self.vhost, self.now, self.at = scope, broker, vhost, now, at
+        self.whole = scope.covers(broker.name, vhost)
+        self.state = None if at else kept.state_of([broker])
+
+    @cached_property
+    def topology(self) -> Topology:
+        if self.at is not None:
+            return queries.topology_as_it_was(self.scope, self.broker, self.vhost, self.at)
+        return queries.visible_topology(self.scope, self.broker, self.vhost, self.state)
+
+    @cached_property
+    def names(self) -> CeleryNames:
+        return worker_queries.names_of(self.broker.pk, self.vhost)
+
+    @cached_property
+    def figures(self) -> VhostFigures:
+        """By name, also of what is not visible."""
+        if self.at is None:
+            return kept.shared(self.state, queries.figures, self.broker.pk, self.vhost)
+        exchanges = {name: ExchangeFigures(one.pk, one.publish_in_per_second, one.publish_out_per_second) for name, one in self._past_exchanges.items()}
+        rows = self.past_queues.values()
+        found = {one.name: QueueFigures(one.pk, one.depth, one.consumers, one.publish_per_second, one.deliver_per_second, one.ack_per_second) for one in rows}
+        return VhostFigures(found, exchanges)
+
+    @cached_property
+    def past_queues(self) -> dict[str, Queue]:
+        read = partial(queries.queues, self.scope, broker=self.broker.pk, vhost=self.vhost, sort="name", at=self.at, brokers=[self.broker])
+        return {one.name: one for one in _all(read)}
+
+    @cached_property
+    def _past_exchanges(self) -> dict[str, Exchange]:
+        return {one.name: one for one in _all(partial(queries.exchanges, self.scope, broker=self.broker.pk, vhost=self.vhost, at=self.at))}
+
+    @cached_property
+    def workers(self) -> dict[str, Worker]:
+        """Those that did not leave, by host name."""
+        if self.at is not None:
+            read = partial(worker_queries.workers, self.scope, broker=self.broker.pk, vhost=self.vhost, at=self.at)
+            return {one.hostname: one for one in _all(read) if one.state == Worker.ONLINE}
+        gone_for = worker_queries.gone_for()
+        found = worker_queries.workers_for_list(self.scope, self.broker, self.vhost)
+        return {one.hostname: one for one in found if not has_left(one, self.now, gone_for)}
+
+    @cached_property
+    def graph(self) -> Graph:
+        """All that is visible. Clients have no history: at a past moment there are the worker nodes alone, with the queues that they reported last."""
+        base = self._structure()
+        if self.at is not None:
+            return base.extended(*Clients(self.broker.pk, self.vhost, list(self.workers.values())).parts())
+        seen = {one.name for one in self.topology.queues}
+        consuming = {name: found for (vhost, name), found in consumers_by_queue(self.broker.pk, self.vhost, self.broker).items() if name in seen}
+        connections = queries.connections(self.scope, self.broker.pk, self.vhost)
+        clients = Clients(self.broker.pk, self.vhost, list(self.workers.values()), consuming, connections, self._publishers())
+        moved = transfer_parts(self.broker, self.topology, self.settings, queries.transfers(self.scope, self.broker.pk), base)
+        (nodes, edges), (others, arrows) = clients.parts(), moved
+        return base.extended([*nodes, *others], [*edges, *arrows])
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The policies in force that decide where something goes, by what they apply to."""
+        policies = {one.name: one.definition for one in self.topology.policies if not one.operator and any(key in one.definition for key in _POLICY_KEYS)}
+        if not policies or self.at is not None:
+            return {}
+        facts = queries.visible_queue_facts(self.scope, self.broker, self.vhost, self.state)
+        return {key: policies[name] for key, (name, _) in facts.policies.items() if name in policies}
+
+    def _structure(self) -> Graph:
+        key = (self.broker.pk, self.vhost, self.scope.of_objects)
+        known, used = _kept.get(key), (self.settings, self.names)
+        if known is not None and known[0]() is self.topology and known[1] == used:
+            return known[2]
+        found = structure(self.broker.pk, self.topology, self.settings, self.names)
+        if self.at is None:
+            _kept[key] = (weakref.ref(self.topology), used, found)
+            while len(_kept) > MOST_KEPT:
+                _kept.popitem(last=False)
+        return found
+
+    def _publishers(self) -> dict[str, list[Mapping[str, Any]]]:
+        """By exchange, of those of which they were read lately: the poller reads them while somebody looks."""
+        read = [one.id for one in self.figures.exchanges.values() if one.publishers_at is not None]
+        found: dict[str, list[Mapping[str, Any]]] = {}
+        for exchange in queries.exchanges_by_ids(self.scope, read):
+            exchange.broker = self.broker
+            sample, _ = known_publishers(exchange, self.now)
+            if sample is not None:
+                found[exchange.name] = list(sample)
+        return found
+
+    def queue_rows(self, names: Sequence[str]) -> dict[str, Queue]:
+        """The queues of these names with all that is known of them."""
+        if self.at is not None:
+            return {name: self.past_queues[name] for name in names if name in self.past_queues}
+        ids = [found.id for name in names if (found := self.figures.queues.get(name)) is not None]
+        rows = queries.queues_by_ids(self.scope, ids)
+        for row in rows:
+            row.broker = self.broker
+        return {row.name: row for row in rows}
+
+
+def places(scope: Scope, brokers: Sequence[Broker], vhost: str | None, now: datetime, at: datetime | None = None) -> tuple[list[Place], int]:
+    """(the virtual hosts in which something is visible, how many more there are): of more than MOST_VHOSTS those in which most moves and waits; by broker and
+    name."""
+    found = [
+        (broker, one)
+        for broker in brokers
+        if not broker.same_as and broker.state != Broker.NOT_RECORDED
+        for one in virtual_hosts(scope, broker)
+        if one.visible is not False and vhost in (None, one.name) and scope.touches(broker.name, one.name)
+    ]
+    busiest = sorted(found, key=lambda pair: (-(pair[1].publish_per_second or 0), -(pair[1].ready or 0)))[:MOST_VHOSTS]
+    return [Place(scope, broker, one.name, now, at) for broker, one in found if (broker, one) in busiest], len(found) - len(busiest)
+
+
+def _all(read: Any) -> list[Any]:
+    found: list[Any] = []
+    number = 1
+    while True:
+        page = read(page=number, page_size=queries.LARGEST_PAGE)
+        found += page.items
+        if number >= page.pages:
+            return found
+        number += 1

@@ -1,0 +1,239 @@
+"""The map's page: the JSON for the drawing, and all nodes and edges as tables, which work without scripts and are what screen readers read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import msgspec
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+
+from brokers.models import Broker
+from brokers.scope import Scope
+from dashboard.findings.open_now import OpenNow
+from dashboard.layout import levels
+from dashboard.layout.addresses import page_links
+from dashboard.layout.visibility import Step, old_figures
+from dashboard.live import topics
+from dashboard.map.drawn import Drawing, map_of
+from dashboard.map.format import LEVELS, Map, MapEdge, MapNode
+from dashboard.map.graph import Edge
+from dashboard.map.loaded import Place, places
+from dashboard.map.shown import Shown
+from dashboard.map.text import EDGE_NAMES, NOUNS, more_text, shown_name
+from dashboard.map.wanted import KINDS, OBJECTS, ZOOMS, Wanted
+
+PAGE_SIZE = 100
+NEIGHBOURS_LISTED = 4
+MOST_FOLLOWED = 20
+_NO_MARKUP = {ord(one): f"\\u{ord(one):04x}" for one in "<>&"}
+_WORDS = {short: word for word, short in LEVELS.items()}
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line of the table of nodes. `before` and `after`: what is connected with it, in words."""
+
+    node: MapNode
+    name: str
+    kind: str
+    level: str
+    level_name: str
+    focus: str
+    before: list[str]
+    after: list[str]
+
+
+class EdgeRow(msgspec.Struct, frozen=True):
+    edge: MapEdge
+    source: str
+    target: str
+    kind: str
+    level: str
+
+
+class TablePage(msgspec.Struct, frozen=True):
+    """As `brokers.queries.Page`."""
+
+    items: Sequence[Any]
+    total: int
+    page: int
+    page_size: int = PAGE_SIZE
+
+    @property
+    def pages(self) -> int:
+        return max(1, -(-self.total // self.page_size))
+
+
+class Address:
+    """What `page_links` needs."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+
+    def with_(self, **changes: Any) -> str:
+        return f"{reverse('map')}{self.wanted.changed(**changes)}"
+
+
+class MapPage:
+    """The data of one request; `broker` and `vhost` are the selected ones, None for all."""
+
+    def __init__(
+        self, scope: Scope, wanted: Wanted, brokers: Sequence[Broker], broker: Broker | None, vhost: str | None, now: datetime, opened: OpenNow
+    ) -> None:
+        self.scope, self.wanted, self.vhost, self.now, self.opened = scope, wanted, vhost, now, opened
+        self.brokers = [broker] if broker else list(brokers)
+        self.at = next((one.past_at for one in self.brokers if one.past_at is not None), None)
+        self.address = Address(wanted)
+
+    @cached_property
+    def _places(self) -> tuple[list[Place], int]:
+        return places(self.scope, self.brokers, self.vhost, self.now, self.at)
+
+    @property
+    def places(self) -> list[Place]:
+        return self._places[0]
+
+    @property
+    def vhosts_left_out(self) -> int:
+        return self._places[1]
+
+    @cached_property
+    def shown(self) -> Shown:
+        return Shown(self.places, self.wanted, self.opened)
+
+    @cached_property
+    def map(self) -> Map:
+        return map_of(self.shown, [place.broker for place in self.places] or self.brokers, self.now)
+
+    @property
+    def json(self) -> SafeString:
+        """For an element's text, as htmx takes no script elements out of fragments: it is ASCII, so that nothing on the path to the browser changes names."""
+        return mark_safe(json.dumps(msgspec.to_builtins(self.map)).translate(_NO_MARKUP))  # noqa: S308  (what could be markup is escaped)
+
+    @cached_property
+    def table(self) -> TablePage:
+        """A page of nodes, or of edges."""
+        graph = self.shown.graph
+        if self.wanted.edges:
+            return self._page(sorted(graph.edges.values(), key=self._edge_order))
+        return self._page(sorted(graph.nodes, key=lambda one: (self.shown.important(graph.nodes[one]), graph.nodes[one].name, one)))
+
+    def _edge_order(self, edge: Edge) -> tuple[str, ...]:
+        nodes = self.shown.graph.nodes
+        return nodes[edge.source].name, nodes[edge.target].name, edge.kind, edge.source, edge.target
+
+    def _page(self, items: Sequence[Any]) -> TablePage:
+        page = min(self.wanted.page, max(1, -(-len(items) // PAGE_SIZE)))
+        return TablePage(items[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], len(items), page)
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        drawing = Drawing(self.shown, self.table.items, self.now)
+        return [self._row(one) for one in drawing.nodes]
+
+    def _row(self, node: MapNode) -> Row:
+        word, edges = _WORDS[node.level], self.shown.graph.of(node.id)
+        before = [self._end(edge, edge.source) for edge in edges if edge.target == node.id]
+        after = [self._end(edge, edge.target) for edge in edges if edge.source == node.id]
+        focus = self.address.with_(focus=node.id, text="", kind="", path=())
+        return Row(
+            node, shown_name(self.shown.graph.nodes[node.id]), NOUNS[node.kind][0], word, levels.NAMES[word], focus, _some(before), _some(after)
+        )  # fmt: skip
+
+    def _end(self, edge: Edge, other: str) -> str:
+        return f"{shown_name(self.shown.graph.nodes[other])} ({EDGE_NAMES[edge.kind]})"
+
+    @cached_property
+    def edge_rows(self) -> list[EdgeRow]:
+        nodes, drawing = self.shown.graph.nodes, Drawing(self.shown, (), self.now)
+        return [
+            EdgeRow(found, shown_name(nodes[edge.source]), shown_name(nodes[edge.target]), EDGE_NAMES[edge.kind], _WORDS[found.level])
+            for edge in self.table.items
+            for found in [drawing.edge(edge)]
+        ]
+
+    @property
+    def pages(self) -> dict[str, Any]:
+        return page_links(self.address, self.table)
+
+    @property
+    def counts(self) -> str:
+        """What the map consists of, in words."""
+        kinds = [node.kind for node in self.shown.graph.nodes.values()]
+        return more_text(kinds).replace("+", "").replace(" more ", " ")
+
+    @property
+    def focus_name(self) -> str:
+        """What is looked at; "" where nothing is, or it is not there."""
+        found = self.map.focus
+        return shown_name(self.shown.graph.nodes[found]) if found else ""
+
+    @property
+    def missing_focus(self) -> bool:
+        return bool(self.wanted.focus) and not self.map.focus
+
+    @property
+    def kind_options(self) -> list[tuple[str, str, bool]]:
+        return [(kind, words, kind == self.wanted.kind) for kind, words in {"": "Everything", **KINDS}.items()]
+
+    @property
+    def hop_links(self) -> list[tuple[str, str, bool]]:
+        """How far around what is looked for the map goes."""
+        if not (self.wanted.focus or self.wanted.text or self.wanted.path):
+            return []
+        return [(str(hops), self.address.with_(hops=hops), hops == self.wanted.reach) for hops in range(1, 5)]
+
+    @property
+    def zoom_links(self) -> list[tuple[str, str, bool]]:
+        return [(words, self.address.with_(zoom=zoom), zoom == self.wanted.zoom) for zoom, words in ZOOMS.items()]
+
+    @property
+    def fold_links(self) -> list[tuple[str, str, bool]]:
+        """What can be folded or not; of objects alone."""
+        if self.wanted.zoom != OBJECTS:
+            return []
+        own, alike = self.wanted.own, self.wanted.alike
+        return [
+            ("Celery’s and Hareline’s own", self.address.with_(own=not own), not own),
+            ("Objects that look alike", self.address.with_(alike=not alike, opened=()), alike),
+        ]
+
+    @property
+    def list_links(self) -> list[tuple[str, str, bool]]:
+        return [("Objects", self.address.with_(edges=False), not self.wanted.edges), ("Edges", self.address.with_(edges=True), self.wanted.edges)]
+
+    @property
+    def clear_address(self) -> str:
+        """The map without focus, text, kind and path."""
+        return self.address.with_(focus="", text="", kind="", hops=None, path=(), opened=())
+
+    @property
+    def export_links(self) -> list[tuple[str, str]]:
+        query = self.wanted.changed()
+        return [(words, f"{reverse('map_export', args=[kind])}{query}") for kind, words in (("dot", "Graphviz"), ("mermaid", "Mermaid"))]
+
+    @property
+    def partly(self) -> bool:
+        return any(not place.whole for place in self.places)
+
+    @property
+    def limits(self) -> list[Step]:
+        return old_figures(self.brokers, self.now, "Objects and figures") if self.at is None else []
+
+    @property
+    def is_old(self) -> bool:
+        return self.map.stale and self.at is None
+
+    @property
+    def topics(self) -> list[str]:
+        names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
+        here = [(place.broker.pk, place.vhost) for place in self.places][:MOST_FOLLOWED]
+        return names + [topics.Topic(kind, *place).name for place in here for kind in (topics.TOPOLOGY, topics.WORKERS, topics.CONNECTIONS)]
+
+
+def _some(texts: Sequence[str]) -> list[str]:
+    return list(texts) if len(texts) <= NEIGHBOURS_LISTED + 1 else [*texts[:NEIGHBOURS_LISTED], f"and {len(texts) - NEIGHBOURS_LISTED:,} more"]

@@ -1,0 +1,85 @@
+"""Which nodes of the graph are shown: neighbours of a focus, what contains a text, and of too many the most important. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from heapq import nsmallest
+
+from dashboard.map.graph import EdgeKey, Graph, Node
+
+MOST_NODES = 150
+MOST_HOPS = 6
+
+Important = Callable[[Node], tuple[float, ...]]
+"""What a node is sorted by: the lowest first."""
+
+
+def hidden(graph: Graph, own: Collection[str]) -> set[str]:
+    """The ids of the nodes of this machinery."""
+    return {node.id for node in graph.nodes.values() if node.own in own}
+
+
+def distances(graph: Graph, starts: Iterable[str], hops: int, not_through: Collection[str] = ()) -> dict[str, int]:
+    """How many edges each node is away, whichever their direction, up to `hops`; the starts 0. What lies behind `not_through` is reached by other paths alone.
+
+    >>> from dashboard.map.graph import Edge
+    >>> chain = Graph()
+    >>> for name in "abc": chain.add(Node(name, "queue", name, "/", 1))
+    >>> _ = chain.connect(Edge("a", "b", "binding")), chain.connect(Edge("b", "c", "binding"))
+    >>> distances(chain, ["a"], 1)
+    {'a': 0, 'b': 1}
+    """
+    found = {start: 0 for start in starts if start in graph.nodes}
+    edge = list(found)
+    for distance in range(1, hops + 1):
+        after = []
+        for here in edge:
+            if here in not_through and found[here]:
+                continue
+            for other in graph.neighbours(here):
+                if other not in found:
+                    found[other] = distance
+                    after.append(other)
+        edge = after
+    return found
+
+
+def containing(graph: Graph, text: str) -> list[str]:
+    """The nodes whose name contains it, in any case."""
+    wanted = text.casefold()
+    return [node.id for node in graph.nodes.values() if wanted in node.name.casefold()]
+
+
+def part_of(graph: Graph, ids: Collection[str]) -> Graph:
+    """These nodes, and the edges between them."""
+    found = Graph()
+    for one in ids:
+        found.nodes[one] = graph.nodes[one]
+    seen: set[EdgeKey] = set()
+    for one in ids:
+        for edge in graph.of(one):
+            if edge.key not in seen and edge.source in found.nodes and edge.target in found.nodes:
+                seen.add(edge.key)
+                found.connect(edge)
+    return found
+
+
+def most_important(graph: Graph, important: Important, first: Sequence[str] = (), most: int = MOST_NODES, together: bool = True) -> list[str]:
+    """At most so many nodes: `first`, then the most important ones; `together`: each followed by what it is connected with, so that what is shown hangs
+    together."""
+    if len(graph.nodes) <= most:
+        return list(graph.nodes)
+    chosen: dict[str, None] = dict.fromkeys(one for one in first if one in graph.nodes)
+    sorted_by = {node.id: (important(node), node.name, node.id) for node in graph.nodes.values()}
+    for one in sorted(graph.nodes, key=sorted_by.__getitem__):
+        if len(chosen) >= most:
+            break
+        chosen[one] = None
+        if together:
+            beside = nsmallest(MOST_BESIDE, set(graph.neighbours(one)), key=sorted_by.__getitem__)
+            chosen.update(dict.fromkeys(beside))
+    return list(chosen)[:most]
+
+
+MOST_BESIDE = 6
+"""How many neighbours an important node brings along."""

@@ -1,0 +1,133 @@
+"""From what was loaded to what is shown: the part that somebody wants, folded, and at most 150 nodes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+from math import log10
+
+from dashboard.findings.open_now import OpenNow
+from dashboard.layout.levels import rank
+from dashboard.layout.map_links import EXCHANGE, QUEUE
+from dashboard.map.clients import Program
+from dashboard.map.folding import Group, alike, application, contracted, machinery, stands_for, virtual_host
+from dashboard.map.graph import UNUSED, Graph, Node, joined
+from dashboard.map.loaded import Place
+from dashboard.map.selection import containing, distances, hidden, most_important, part_of
+from dashboard.map.wanted import OBJECTS, Wanted
+from dashboard.models import Finding
+
+_RANK_OF_HEALTHY = 9
+
+
+class Shown:
+    """`graph` has everything that is wanted, each group as one node; `drawn` the ids of what there is room for, the most important first."""
+
+    def __init__(self, places: Sequence[Place], wanted: Wanted, opened: OpenNow) -> None:
+        self.places = {(one.broker.pk, one.vhost): one for one in places}
+        self.wanted, self.opened = wanted, opened
+
+    @cached_property
+    def everything(self) -> Graph:
+        return joined([place.graph for place in self.places.values()])
+
+    @cached_property
+    def findings(self) -> Mapping[tuple[str, int, str, str], list[Finding]]:
+        """By kind, broker, virtual host and name of the object, the worst first."""
+        found: dict[tuple[str, int, str, str], list[Finding]] = {}
+        for one in self.opened.findings:
+            if one.broker_id is not None and one.pk not in self.opened.silenced:
+                found.setdefault((one.kind, one.broker_id, one.vhost, one.name), []).append(one)
+        return found
+
+    def findings_of(self, node: Node) -> list[Finding]:
+        """Those that are open about the node, or about anything that is folded in it."""
+        if isinstance(node.facts, Group):
+            return [one for member in node.facts.members for one in self.findings_of(self.everything.nodes[member])] if self.findings else []
+        return self.findings.get((node.kind, node.broker_id, node.vhost, node.name), [])
+
+    @cached_property
+    def starts(self) -> list[str]:
+        """What is looked for: the focus, the path, or what contains the text."""
+        found = [one for step in self.wanted.path for one in step]
+        if self.wanted.focus:
+            found += focused(self.everything, self.wanted.focus)
+        elif self.wanted.text:
+            found += containing(self.everything, self.wanted.text)
+        return [one for one in found if one in self.everything.nodes]
+
+    @cached_property
+    def _away(self) -> Mapping[str, int]:
+        """How far what is wanted is from what is looked for; {} where nothing is looked for."""
+        defaults = {node.id for node in self.everything.nodes.values() if node.kind == EXCHANGE and not node.name}
+        return distances(self.everything, self.starts, self.wanted.reach, defaults | hidden(self.everything, _MACHINERY))
+
+    @cached_property
+    def selected(self) -> Graph:
+        """What is wanted, not folded yet."""
+        wanted, nodes = self.wanted, self.everything.nodes
+        looked_for = wanted.focus or wanted.text or wanted.path
+        ids: Collection[str] = self._away if looked_for else nodes
+        if wanted.focus and wanted.text:
+            matching = set(containing(self.everything, wanted.text))
+            ids = [one for one in ids if one in matching or not self._away[one]]
+        if wanted.kind:
+            ids = [one for one in ids if nodes[one].kind == wanted.kind or (looked_for and not self._away[one])]
+        if not wanted.own:
+            ids = [one for one in ids if nodes[one].own != UNUSED or self.everything.of(one) or (looked_for and not self._away[one])]
+        return self.everything if len(ids) == len(nodes) else part_of(self.everything, ids)
+
+    @cached_property
+    def graph(self) -> Graph:
+        wanted, found = self.wanted, self.selected
+        but = {*wanted.opened, *self.starts} if wanted.focus or wanted.path else set(wanted.opened)
+        if wanted.zoom != OBJECTS:
+            return contracted(found, stands_for(found, virtual_host if wanted.zoom == "vhost" else application, but))
+        if not wanted.own:
+            found = contracted(found, stands_for(found, machinery, but))
+        if wanted.alike:
+            troubled = {one for one, node in found.nodes.items() if self.findings and self.findings_of(node)}
+            found = contracted(found, alike(found, but | troubled))
+        return found
+
+    def important(self, node: Node) -> tuple[float, ...]:
+        """For sorting: what has a finding first, then what moves and waits most."""
+        away = min((self._away.get(one, _FAR) for one in members_of(node)), default=_FAR) if self.starts else 0
+        found = self.findings_of(node)
+        return away, min((rank(one.level) for one in found), default=_RANK_OF_HEALTHY), -self._activity(node)
+
+    def _activity(self, node: Node) -> float:
+        figures = self.places[node.broker_id, node.vhost].figures
+        total = log10(1 + len(self.graph.of(node.id)))
+        for name, kind in self.members_by_name(node):
+            if kind == QUEUE and (queue := figures.queues.get(name)):
+                total += (queue.publish_per_second or 0) + (queue.deliver_per_second or 0) + log10(1 + (queue.depth or 0))
+            elif kind == EXCHANGE and (exchange := figures.exchanges.get(name)):
+                total += (exchange.publish_in_per_second or 0) + (exchange.publish_out_per_second or 0)
+        return total + ((node.facts.rate or 0) if isinstance(node.facts, Program) else 0)
+
+    def members_by_name(self, node: Node) -> list[tuple[str, str]]:
+        """(name, kind) of the node, or of what is folded in it."""
+        nodes = self.everything.nodes
+        return [(nodes[one].name, nodes[one].kind) for one in node.facts.members] if isinstance(node.facts, Group) else [(node.name, node.kind)]
+
+    @cached_property
+    def drawn(self) -> list[str]:
+        return most_important(self.graph, self.important, [one for one in self.starts if one in self.graph.nodes], together=not self.starts)
+
+
+_FAR = 99.0
+_MACHINERY = ("control", "events", "delayed", "hareline")
+
+
+def members_of(node: Node) -> tuple[str, ...]:
+    return node.facts.members if isinstance(node.facts, Group) else (node.id,)
+
+
+def focused(graph: Graph, focus: str) -> list[str]:
+    """The nodes of that id, or of a kind and name as in "queue:mail", in whichever virtual hosts; those of the name alone where no kind is given."""
+    if focus in graph.nodes:
+        return [focus]
+    kind, mark, name = focus.partition(":")
+    exact = [one for one, node in graph.nodes.items() if mark and node.kind == kind and node.name == name]
+    return exact or [one for one, node in graph.nodes.items() if node.name == focus]

@@ -1,0 +1,1 @@
+"""The map: its graph, what of it is shown, and its page."""

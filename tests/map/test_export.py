@@ -1,0 +1,40 @@
+"""The map as text for other programs, whatever names hold."""
+
+from __future__ import annotations
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.map.export import dot, mermaid
+from dashboard.map.format import Map, MapEdge, MapNode, More
+
+
+def a_map(name: str, label: str) -> Map:
+    nodes = [MapNode(f"queue-{number}", "queue", name, "/", "prod", None, "", "bad", [], ["3 messages"]) for number in (1, 2)]
+    edges = [MapEdge("e", "queue-1", "queue-2", "dead_letter", label, None, "ok", "")]
+    return Map(None, None, False, "", nodes, edges, More(), "")
+
+
+def test_a_queue_and_its_dead_letters_in_both_formats() -> None:
+    assert dot(a_map("mail", "dead letters")).splitlines()[3:] == [
+        '  n1 [shape=cylinder, label="mail\\n3 messages", color="#b3261e"];',
+        '  n2 [shape=cylinder, label="mail\\n3 messages", color="#b3261e"];',
+        '  n1 -> n2 [label="dead letters", style=dashed];',
+        "}",
+    ]
+    assert mermaid(a_map("mail", "dead letters")).splitlines() == [
+        "flowchart LR",
+        '  n1[("mail<br/>3 messages")]',
+        '  n2[("mail<br/>3 messages")]',
+        '  n1 -.->|"dead letters"| n2',
+    ]
+
+
+@given(st.text(), st.text())
+def test_no_name_ends_the_string_that_it_stands_in(name: str, label: str) -> None:
+    lines = dot(a_map(name, label)).split("\n")
+    strings = re.compile(r'"(?:[^"\\]|\\.)*"')
+    assert len(lines) == 8 and all('"' not in strings.sub("", line) for line in lines)
+    assert all(re.fullmatch(r"\s*\w.*", line) and '"' not in strings.sub("", line) for line in mermaid(a_map(name, label)).split("\n")[:-1])
