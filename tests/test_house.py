@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,28 @@ MOST_SCRIPT_LINES = 1400
 MOST_MAP_LINES = 1300  # of the drawing, which only its page loads
 LONGEST_LINE = 170
 ROUTES = ("poll", "inventory", "named change", "event", "finding", "notice", "chart of months", "question")
+
+
+FOLDERS = {"brokers", "dashboard", "docs", "script", "static", "templates", "tests", "workers"}
+FILES = {
+    "CHANGELOG.md",
+    "Dockerfile",
+    "LICENSE",
+    "Procfile",
+    "README.md",
+    "SECURITY.md",
+    "compose.yaml",
+    "manage.py",
+    "package.json",
+    "package-lock.json",
+    "pyproject.toml",
+}
+
+
+def test_nothing_else_is_at_the_top() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    top = {name.partition("/")[0] for name in tracked if not name.startswith((".", "requirements"))}
+    assert top == FOLDERS | FILES
 
 
 def _described() -> set[str]:
