@@ -58,7 +58,7 @@ from brokers.queries.exchanges_and_bindings import (
 from brokers.queries.frames import Recorded, recorded
 from brokers.queries.gone import gone_exchanges, gone_queues
 from brokers.queries.map_figures import ExchangeFigures, QueueFigures, VhostFigures, figures
-from brokers.queries.one_node import node_by_id
+from brokers.queries.one_node import node_by_id, node_named
 from brokers.queries.pages import CHANNEL_SORTS, CONNECTION_SORTS, EXCHANGE_SORTS, LARGEST_PAGE, QUEUE_SORTS, Page
 from brokers.queries.past import topology_as_it_was
 from brokers.queries.past_routing import past_routing, routing_state
@@ -141,6 +141,7 @@ __all__ = [
     "last_recorded",
     "named_changes",
     "node_by_id",
+    "node_named",
     "nodes",
     "number_of_queues",
     "past_routing",

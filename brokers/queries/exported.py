@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import F, Q, QuerySet
 
-from brokers.models import Exchange, Queue, Snapshot, SnapshotBlock, VirtualHost
+from brokers.models import Exchange, Node, Queue, Snapshot, SnapshotBlock, VirtualHost
 from brokers.queries.frames import first_of, frames
 from brokers.queries.pages import in_scope
 from brokers.queries.partly_visible import exchanges_in
@@ -37,16 +37,22 @@ def exported_exchanges(scope: Scope, brokers: Collection[int], fields: Sequence[
     return _read(rows.order_by("id"), fields, most)
 
 
-_NAMED: dict[str, type[Any]] = {"queues": Queue, "exchanges": Exchange, "vhosts": VirtualHost}
+_NAMED: dict[str, tuple[type[Any], str]] = {
+    "queues": (Queue, "vhost"),
+    "exchanges": (Exchange, "vhost"),
+    "vhosts": (VirtualHost, "name"),
+    "nodes": (Node, ""),
+}
+"""Of each kind its rows, and which field has the virtual host; "" where it has none."""
 
 
 def exported_names(kind: str, ids: Collection[int]) -> dict[int, tuple[str, str]]:
-    """{primary key: (name, virtual host)} of queues, exchanges or virtual hosts, those that are gone included. No scope: for what is written to the store
+    """{primary key: (name, virtual host, "" for nodes)} of these objects, those that are gone included. No scope: for what is written to the store
     that Hareline's own configuration names."""
-    model, found = _NAMED[kind], {}
+    (model, place), found = _NAMED[kind], {}
     for first in range(0, len(keys := list(ids)), AT_ONCE):
         rows = model._default_manager.filter(pk__in=keys[first : first + AT_ONCE])
-        found.update({pk: (name, vhost) for pk, name, vhost in rows.values_list("pk", "name", "name" if kind == "vhosts" else "vhost")})
+        found.update({pk: (name, vhost if place else "") for pk, name, vhost in rows.values_list("pk", "name", place or "name")})
     return found
 
 

@@ -17,7 +17,7 @@ from brokers.snapshots import METRICS, STEPS_TO_A_GAP, Integers
 from dashboard.exporting.names import FIGURES, Figure
 from dashboard.exporting.protocol import STALE, Sample
 
-KINDS = ("broker", "vhosts", "queues", "exchanges", "workers")
+KINDS = ("broker", "nodes", "vhosts", "queues", "exchanges", "workers")
 """The kinds of snapshots that are written."""
 
 

@@ -1,4 +1,4 @@
-"""`GET history`: the course of one number of a queue, an exchange, a worker, or the whole broker."""
+"""`GET history`: the course of one number of a queue, an exchange, a worker node, a node, a virtual host, or the whole broker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from brokers import queries
-from brokers.models import Exchange, Queue
+from brokers.models import Exchange, Node, Queue, VirtualHost
 from brokers.scope import Scope
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, broker_named, scope
@@ -39,6 +39,7 @@ class HistoryQuery(Schema):
     queue: Name | None = None
     exchange: Name | None = None
     worker: Name | None = None
+    node: Name | None = Field(None, description="A node of the broker's cluster, by its name")
     metric: str = Field(max_length=50, description="depth, ready, publish_per_second, active, …")
     start: Moment | None = Field(None, alias="from", description="An hour before `to` if not given")
     end: Moment | None = Field(None, alias="to", description="Now if not given")
@@ -50,7 +51,7 @@ class HistoryQuery(Schema):
 
 @router.get("/history", response={200: History, **ERRORS}, operation_id="history", by_alias=True)
 def history(request: HttpRequest, query: Query[HistoryQuery]) -> History:
-    """The numbers every `step` seconds, as far back as history reaches. Without queue, exchange and worker: of the whole broker."""
+    """The numbers every `step` seconds, as far back as history reaches. Without an object: of the virtual host, or of the whole broker."""
     broker = broker_named(request, query.broker)
     kind, object_id = _object(request, query)
     end = query.end or timezone.now()
@@ -78,11 +79,11 @@ def _found(query: HistoryQuery, scope: Scope, where: tuple[int, str, int | None,
 
 def _object(request: HttpRequest, query: HistoryQuery) -> tuple[str, int | None]:
     """Kind and primary key of the object; None for the broker itself."""
-    named = [name for name in ("queue", "exchange", "worker") if getattr(query, name) is not None]
-    if not named:
-        return "broker", None
+    named = [name for name in ("queue", "exchange", "worker", "node") if getattr(query, name) is not None]
     if len(named) > 1:
         raise invalid(named[1], f"Name {' or '.join(named)}, not both.")
+    if not named or named == ["node"]:
+        return _of_broker(scope(request), query)
     if query.vhost is None:
         raise invalid("vhost", f"The virtual host of the {named[0]} is needed.")
     name = getattr(query, named[0])
@@ -95,3 +96,19 @@ def _object(request: HttpRequest, query: HistoryQuery) -> tuple[str, int | None]
     if found is None:
         raise not_found(f"Broker {query.broker} has no {named[0]} {name} in virtual host {query.vhost}.", named[0])
     return f"{named[0]}s", found.pk
+
+
+def _of_broker(scope: Scope, query: HistoryQuery) -> tuple[str, int | None]:
+    """The same of what is not in a virtual host: a node, a virtual host, the broker itself."""
+    found: Node | VirtualHost | None
+    if query.node is not None:
+        if query.vhost is not None:
+            raise invalid("vhost", "A node is in no virtual host.")
+        found, field, text = queries.node_named(scope, query.broker, query.node), "node", f"node {query.node}"
+    elif query.vhost is not None:
+        found, field, text = queries.virtual_host(scope, query.broker, query.vhost), "vhost", f"virtual host {query.vhost}"
+    else:
+        return "broker", None
+    if found is None:
+        raise not_found(f"Broker {query.broker} has no {text}.", field)
+    return f"{field}s", found.pk

@@ -20,6 +20,7 @@ RATES = (
     Line("acknowledged", ("ack_per_second",), "s3", dash="2 2"),
 )  # fmt: skip
 DEPTH = (Line("depth", ("ready", "unacknowledged"), "s1", fill=True), Line("unacknowledged", ("unacknowledged",), "s3", dash="2 2"))
+BANDED_METRICS = ("publish_per_second", "depth")
 
 
 def broker_charts(
@@ -31,7 +32,7 @@ def broker_charts(
     marks += marks_of_people(scope, broker.pk, shown)
     marks += marks_of_findings([one for one in found if one.under_id is None and one.pk not in silenced])
     common: dict[str, Any] = {
-        "history": read.history, "before": read.before, "row": row, "broker_id": broker.pk, "shown": shown, "now": now, "marks": marks,
+        "history": read.history, "before": read.before, "band": read.band, "row": row, "broker_id": broker.pk, "shown": shown, "now": now, "marks": marks,
     }  # fmt: skip
     return [
         chart("messages", "Messages", "per second", lines=RATES, **common),

@@ -67,10 +67,13 @@ class NodePage:
     def charts(self) -> list[Chart]:
         shown, pk = self.shown, self.broker.pk
         metrics = [metric for _, _, _, lines in CHARTS for line in lines for metric in line.metrics]
-        read = histories_of(self.scope, self.broker, "nodes", self.node.pk, metrics, shown)
+        banded = [lines[0].metrics[0] for _, _, _, lines in CHARTS]
+        read = histories_of(self.scope, self.broker, "nodes", self.node.pk, metrics, shown, banded)
         found = dashboard_queries.findings_between(self.scope, pk, shown.start, shown.end, kind="node", object_id=self.node.pk)
         marks = marks_of_changes(self._changes(shown.start)) + marks_of_people(self.scope, pk, shown) + marks_of_findings(found)
-        common: dict[str, Any] = {"history": read.history, "before": read.before, "marks": marks, "shown": shown, "now": self.now, "decimals": 0}
+        common: dict[str, Any] = {
+            "history": read.history, "before": read.before, "band": read.band, "marks": marks, "shown": shown, "now": self.now, "decimals": 0,
+        }  # fmt: skip
         return [chart(key, title, unit, lines=lines, row=self.row.key, broker_id=pk, **common) for key, title, unit, lines in CHARTS]
 
     def _changes(self, since: datetime) -> Sequence[Change]:

@@ -28,7 +28,7 @@ from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.models import Finding
 from dashboard.overview import head
-from dashboard.overview.broker_charts import broker_charts
+from dashboard.overview.broker_charts import BANDED_METRICS, broker_charts
 from dashboard.overview.celery_panel import PastWork, Work
 from dashboard.overview.change_lines import ChangeLine, change_lines
 from dashboard.overview.queue_summary import QueueSummary, queue_summary
@@ -181,7 +181,7 @@ class OneBroker:
     @cached_property
     def _read(self) -> Histories:
         kind, pk = ("broker", self.broker.pk) if self.vhost is None else ("vhosts", self.place.pk if self.place else 0)
-        return histories_of(self.scope, self.broker, kind, pk, BROKER_METRICS, self.shown)
+        return histories_of(self.scope, self.broker, kind, pk, BROKER_METRICS, self.shown, BANDED_METRICS)
 
     @cached_property
     def sparks(self) -> dict[str, list[float | None]]:

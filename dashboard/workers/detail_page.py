@@ -212,14 +212,15 @@ class WorkerDetail:
     @cached_property
     def charts(self) -> list[Chart]:
         """Slots and rates on the same time axis."""
-        metrics = [metric for line in SLOT_LINES + RATE_LINES + LOAD_LINES + CLOCK_LINES + MEMORY_LINES for metric in line.metrics]
+        each = (SLOT_LINES, RATE_LINES, LOAD_LINES, CLOCK_LINES, MEMORY_LINES)
+        metrics, banded = [metric for lines in each for line in lines for metric in line.metrics], [lines[0].metrics[0] for lines in each]
         worker = self.worker
-        read = histories_of(self.scope, worker.broker, "workers", worker.pk, metrics, self.shown)
+        read = histories_of(self.scope, worker.broker, "workers", worker.pk, metrics, self.shown, banded)
         marks = self.marks
 
         def chart(key: str, title: str, unit: str, lines: Sequence[Line], decimals: int) -> Chart:
             return series.chart(
-                key, title, unit, history=read.history, before=read.before, lines=lines, row=self.row.key, broker_id=worker.broker_id,
+                key, title, unit, history=read.history, before=read.before, band=read.band, lines=lines, row=self.row.key, broker_id=worker.broker_id,
                 shown=self.shown, now=self.now, decimals=decimals, marks=marks,
             )  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from brokers.models import Broker, Queue
+from brokers.models import Broker, Queue, VirtualHost
 from brokers.snapshots import METRICS
 from brokers.store import SnapshotWriter
 from tests.api.conftest import World
@@ -145,6 +145,17 @@ def test_history_knows_exchanges_and_workers_too(call: Any, kind: str, name: str
     assert call("history", broker="prod", vhost="/", metric=metric, **{kind: name})[0] == 200
 
 
+def test_history_knows_nodes_and_virtual_hosts_too(call: Any, world: World) -> None:
+    shop = VirtualHost.objects.create(broker=world.broker, name="shop", first_seen_at=world.now)
+    for kind, pk, number in (("nodes", world.node.pk, 4096), ("vhosts", shop.pk, 7), ("broker", world.broker.pk, 70)):
+        SnapshotWriter(world.broker.pk, kind).write({pk: (number, *[None] * (len(METRICS[kind]) - 1))}, world.now - timedelta(seconds=5))
+    found = [
+        call("history", broker="prod", metric=metric, **{"from": world.now, "to": world.now}, **place)[1]["values"]
+        for metric, place in (("memory_used_bytes", {"node": "rabbit@a"}), ("ready", {"vhost": "shop"}), ("ready", {}))
+    ]
+    assert found == [[4096], [7], [70]]
+
+
 @pytest.mark.parametrize(
     ("path", "query", "status", "field"),
     [
@@ -170,6 +181,9 @@ def test_history_knows_exchanges_and_workers_too(call: Any, kind: str, name: str
         ("history", {"broker": "prod", "metric": "ready", "queue": "mail"}, 400, "vhost"),
         ("history", {"broker": "prod", "metric": "ready", "vhost": "/", "queue": "nope"}, 404, "queue"),
         ("history", {"broker": "prod", "metric": "ready", "vhost": "/", "queue": "mail", "exchange": "orders"}, 400, "exchange"),
+        ("history", {"broker": "prod", "metric": "run_queue", "node": "nope"}, 404, "node"),
+        ("history", {"broker": "prod", "metric": "run_queue", "node": "rabbit@a", "vhost": "/"}, 400, "vhost"),
+        ("history", {"broker": "prod", "metric": "ready", "vhost": "nope"}, 404, "vhost"),
         ("history", {"broker": "prod", "metric": "ready", "from": "2026-01-02T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, 400, "from"),
         ("history", {"broker": "prod", "metric": "ready", "to": "0001-01-01T00:00:00Z"}, 400, "to"),
         ("history", {"broker": "prod", "metric": "ready", "from": "2026-01-01", "to": "2026-01-10", "step": 0.5}, 400, "step"),

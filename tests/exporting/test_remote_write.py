@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from brokers.models import Snapshot, VirtualHost
+from brokers.models import Node, Snapshot, VirtualHost
 from brokers.packing import pack_history
 from brokers.snapshots import METRICS
 from brokers.store import drop_packed
@@ -158,11 +158,13 @@ def test_the_other_kinds_have_the_names_of_their_objects(watched: Watched) -> No
     vhost = VirtualHost.objects.create(broker=watched.broker, name="/shop", **known)
     worker = Worker.objects.create(broker=watched.broker, vhost="/", hostname="a@web", changed_at=now, **known)
     TaskTotal.objects.create(broker=watched.broker, vhost="/", name="pay", queue="", failed=2, counted_until=0)
-    for kind, key in (("broker", watched.broker.pk), ("vhosts", vhost.pk), ("workers", worker.pk)):
+    node = Node.objects.create(broker=watched.broker, name="rabbit@a", running=True, at=now)
+    for kind, key in (("broker", watched.broker.pk), ("vhosts", vhost.pk), ("workers", worker.pk), ("nodes", node.pk)):
         SnapshotWriter(watched.broker.pk, kind).write({key: (5, *[None] * (len(METRICS[kind]) - 1))}, now + STEP)
     watched.now += STEP
     watched.round()
     assert watched.store.values("hareline_broker_ready", broker="prod") == [5.0]
+    assert watched.store.values("rabbitmq_process_resident_memory_bytes", broker="prod", rabbitmq_node="rabbit@a") == [5.0]
     assert watched.store.values("hareline_vhost_ready", broker="prod", vhost="/shop") == [5.0]
     assert watched.store.values("celery_worker_tasks_active", broker="prod", hostname="a@web", vhost="/") == [5.0]
     assert watched.store.samples("celery_task_failed_total", broker="prod", name="pay", vhost="/") == [(round(watched.now.timestamp() * 1000), 2.0)]

@@ -89,6 +89,10 @@ def test_points_far_apart_have_a_band_of_the_least_and_the_most(person: Client, 
     known = [(low, high) for low, high in zip(*(depth.values[metric] for metric in depth.band), strict=True) if low is not None]
     assert known and all(8 <= low <= high <= 128 for low, high in known) and any(low < high for low, high in known)
     assert csv_of(person, f"/queues/{mail.pk}/", "depth", **span)[0][-3:-1] == ["depth, lowest (messages)", "depth, highest (messages)"]
+    node = charts_of(person, f"/nodes/{Node.objects.get().pk}/", **span)["memory"]
+    assert max(value for value in node.values["high:memory_used_bytes"] if value is not None) > 10**9
+    of_broker = charts_of(person, "/", part="charts", **span)
+    assert [of_broker[key].band for key in ("messages", "depth")] == [("low:publish_per_second", "high:publish_per_second"), depth.band]
 
 
 def test_a_range_begins_with_what_is_recorded_of_the_object(person: Client, mail: Queue) -> None:
