@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import zstandard
-from django.db.models import Q
+from django.db.models import Max, Min, Q
 
 from brokers.models import Snapshot, SnapshotBlock
 from brokers.queries.outline import Outline
@@ -17,6 +19,8 @@ from brokers.snapshots import METRICS, RAW_STEP, Integers, Moment, Series, metri
 from brokers.snapshots.blocks import Block
 
 _AT_ONCE = 200
+_FEW = 20
+"""So many objects at most are looked up one by one among the blocks."""
 
 
 class Polled(NamedTuple):
@@ -26,12 +30,12 @@ class Polled(NamedTuple):
     series: Series
 
 
-class _Stored(NamedTuple):
-    pk: int
+class _Packed(NamedTuple):
+    """A keyframe of which there are blocks: its time, that of their last frame, the primary key of one of them."""
+
     at: datetime
     until: datetime
-    first_id: int
-    last_id: int
+    block: int
 
 
 def last_block(broker_id: int, kind: str) -> datetime | None:
@@ -50,11 +54,11 @@ def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], 
     if known.base is None:
         return Polled(np.empty(0), series_of(kind, [], ids, names))
     columns = [metric_index(kind, name) for name in names]
-    stored = _blocks(broker_id, kind, known.base, end) if known.is_packed else []
+    stored = _packed_keyframes(broker_id, kind, known.base, end) if known.is_packed else []
     rows = Snapshot.objects.filter(broker_id=broker_id, kind=kind, step=RAW_STEP, at__gte=known.base, at__lte=end).order_by("at", "pk")
     if stored:
-        packed = Q(is_key=False, at__gt=stored[0].at, at__lte=max(block.until for block in stored))
-        rows = rows.exclude(Q(at__in={block.at for block in stored}) | packed)
+        packed = Q(is_key=False, at__gt=stored[0].at, at__lte=max(one.until for one in stored))
+        rows = rows.exclude(Q(at__in=[one.at for one in stored]) | packed)
     recorded: list[float] = []
 
     def data() -> Iterator[bytes]:
@@ -63,7 +67,7 @@ def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], 
             yield bytes(frame)
 
     series = series_of(kind, data(), ids, names)
-    parts = [Polled(np.array(recorded), series), *_packed(stored, ids, columns, end)]
+    parts = [Polled(np.array(recorded), series), *_packed(broker_id, kind, stored, ids, columns, end)]
     if len(parts) == 1:
         return parts[0]
     times = np.concatenate([part.recorded for part in parts])
@@ -72,39 +76,51 @@ def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], 
     return Polled(times[order], Series(codes[..., order], intervals[order], gaps[order]))
 
 
-def _blocks(broker_id: int, kind: str, first: datetime, end: datetime) -> list[_Stored]:
-    rows = SnapshotBlock.objects.filter(broker_id=broker_id, kind=kind, at__gte=first, at__lte=end).order_by("at", "first_id")
-    return [_Stored(*row) for row in rows.values_list("pk", "at", "until", "first_id", "last_id")]
+def _packed_keyframes(broker_id: int, kind: str, first: datetime, end: datetime) -> list[_Packed]:
+    rows = SnapshotBlock.objects.filter(broker_id=broker_id, kind=kind, at__gte=first, at__lte=end).order_by("at")
+    return [_Packed(*row) for row in rows.values("at").annotate(ends=Max("until"), one=Min("pk")).values_list("at", "ends", "one")]
 
 
-def _packed(stored: Sequence[_Stored], ids: Sequence[int], columns: Sequence[int], end: datetime) -> Iterator[Polled]:
+def _packed(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[int], columns: Sequence[int], end: datetime) -> Iterator[Polled]:
     """The polls of each keyframe: of the blocks that have one of the objects, or one that has the times."""
-    wanted = np.array(ids, np.int64)
-    groups: dict[datetime, list[int]] = {}
-    for one in stored:
-        group = groups.setdefault(one.at, [])
-        if not group or ((wanted >= one.first_id) & (wanted <= one.last_id)).any():
-            group.append(one.pk)
-    decompressor, data = zstandard.ZstdDecompressor(), _data_of([pk for group in groups.values() for pk in group])
-    for at, group in groups.items():
-        blocks = [Block(data[pk], decompressor) for pk in group]
-        recorded = at.timestamp() + blocks[0].times / 1_000_000
-        kept = int(np.searchsorted(recorded, end.timestamp(), side="right"))
-        codes = np.zeros((len(columns), len(wanted), blocks[0].frames), np.int64)
-        for block in blocks:
-            there = block.ids
-            for place, found in enumerate(np.searchsorted(there, wanted).tolist()):
-                if found < len(there) and there[found] == wanted[place]:
-                    for row, column in enumerate(columns):
-                        codes[row, place] = block.course(column, found)
-        yield Polled(recorded[:kept], Series(codes[..., :kept], blocks[0].intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
+    if not stored:
+        return
+    wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
+    rows = SnapshotBlock.objects.filter(_with_any(ids), broker_id=broker_id, kind=kind, at__gte=stored[0].at, at__lte=stored[-1].at)
+    rows = rows.order_by("at", "first_id")
+    without = {one.at: one.block for one in stored}
+    for at, group in groupby(rows.values_list("at", "first_id", "last_id", "data").iterator(chunk_size=100), key=itemgetter(0)):
+        needed = [bytes(data) for _, first, last, data in group if ((wanted >= first) & (wanted <= last)).any()]
+        if needed:
+            without.pop(at, None)
+            yield _courses([Block(data, decompressor) for data in needed], at, wanted, columns, end)
+    keys = list(without.values())
+    for begin in range(0, len(keys), _AT_ONCE):
+        for at, data in SnapshotBlock.objects.filter(pk__in=keys[begin : begin + _AT_ONCE]).values_list("at", "data"):
+            yield _courses([Block(bytes(data), decompressor)], at, wanted, columns, end)
 
 
-def _data_of(keys: Sequence[int]) -> dict[int, bytes]:
-    found: dict[int, bytes] = {}
-    for first in range(0, len(keys), _AT_ONCE):
-        rows = SnapshotBlock.objects.filter(pk__in=keys[first : first + _AT_ONCE]).values_list("pk", "data")
-        found |= {pk: bytes(data) for pk, data in rows}
+def _courses(blocks: Sequence[Block], at: datetime, wanted: Integers, columns: Sequence[int], end: datetime) -> Polled:
+    """The polls of these blocks of one keyframe, of which there is one at least."""
+    recorded = at.timestamp() + blocks[0].times / 1_000_000
+    kept = int(np.searchsorted(recorded, end.timestamp(), side="right"))
+    codes = np.zeros((len(columns), len(wanted), blocks[0].frames), np.int64)
+    for block in blocks:
+        there = block.ids
+        for place, found in enumerate(np.searchsorted(there, wanted).tolist()):
+            if found < len(there) and there[found] == wanted[place]:
+                for row, column in enumerate(columns):
+                    codes[row, place] = block.course(column, found)
+    return Polled(recorded[:kept], Series(codes[..., :kept], blocks[0].intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
+
+
+def _with_any(ids: Sequence[int]) -> Q:
+    """Blocks that may have one of these objects."""
+    if len(ids) > _FEW:
+        return Q(first_id__lte=max(ids), last_id__gte=min(ids))
+    found = Q(pk__in=[])
+    for one in ids:
+        found |= Q(first_id__lte=one, last_id__gte=one)
     return found
 
 
