@@ -1,7 +1,8 @@
-"""An hour of 10,000 queues as Hareline stores it, against plain rows in the same database: bytes a point, and how long reading takes.
+"""An hour of 10,000 queues as Hareline stores it, against plain rows in the same database and a store of time series: bytes a point, how long reading takes,
+and whether every answer of every tier is what was recorded. Then a bound of 50 MB, and 90 days of 100 queues (`history_days`).
 
-`.venv/bin/python -m script.bench_parts.history [--queues 10000] [--polls 720] [--days 90]`. About 1,100 queues
-change a poll, as in a shop with its ups and downs.
+`.venv/bin/python -m script.bench_parts.history [--queues 10000] [--polls 720] [--days 90] [--peer prometheus]`. About 1,100 queues
+change a poll, as in a shop with its ups and downs. Reading counts by the processor time of this process, that of the peer by that of its server.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from script.bench_parts.history_bounded import bounded
 from script.bench_parts.history_days import days_measured
+from script.bench_parts.history_peers import NAMES, SeriesStore, installed
+from script.bench_parts.history_truth import POLL_SECONDS, compared
 from script.bench_parts.own_database import set_up
 from script.bench_parts.rows import Row, at_least, at_most, emit, percentile
 
-POLL_SECONDS = 5
 CHANGING = 0.11
 GOAL_SMALLER, GOAL_CHEAPER, GOAL_HOUR_SLOWER, GOAL_MOMENT_TIMES = 12, 4.5, 20, 15
-READS = 30
+READS, PEER_READS = 30, 10
+SHOWN = ["ready", "unacknowledged", "publish_per_second"]
 Numbers = tuple[float, ...]
 
 
@@ -47,73 +54,132 @@ def polls(queues: int, count: int, rng: random.Random) -> Any:
 
 
 def milliseconds(read: Callable[[], Any]) -> float:
-    """Nine in ten reads take no longer."""
+    """Of processor time; nine in ten reads take no longer."""
     took = []
     for _ in range(READS):
-        began = time.perf_counter()
+        began = time.thread_time()
         read()
-        took.append((time.perf_counter() - began) * 1000)
+        took.append((time.thread_time() - began) * 1000)
     return percentile(took, 90)
 
 
-def measured(data: Path, queues: int, count: int) -> list[Row]:
-    from django.db import connection, transaction
+def server_milliseconds(peer: SeriesStore, read: Callable[[], Any]) -> float:
+    """The mean of the server's own processor time."""
+    read()
+    began = peer.cpu_seconds
+    for _ in range(PEER_READS):
+        read()
+    return (peer.cpu_seconds - began) / PEER_READS * 1000
 
-    from brokers import queries, store
-    from brokers.addresses import BrokerAddress
-    from brokers.models import Snapshot, SnapshotBlock
-    from brokers.packing import pack_history
-    from brokers.queries.frames import moment
-    from brokers.rolling_up import HistoryRollups
-    from brokers.scope import EVERYTHING
-    from brokers.store.snapshots import SnapshotWriter
 
-    def roll_up(now: datetime) -> None:
-        rollups = HistoryRollups()
-        while rollups.update(now):
+class Recorded:
+    """An hour that is stored by Hareline, and the same in plain rows; ends with the last whole ten minutes."""
+
+    def __init__(self, data: Path, queues: int, count: int) -> None:
+        from django.db import transaction
+
+        from brokers import store
+        from brokers.addresses import BrokerAddress
+        from brokers.packing import pack_history
+        from brokers.rolling_up import HistoryRollups
+        from brokers.store.snapshots import SnapshotWriter
+
+        self.queues, self.count = queues, count
+        before = datetime.now(UTC).timestamp() - count * POLL_SECONDS
+        self.start = datetime.fromtimestamp(before // 600 * 600, UTC)
+        self.end = self.start + timedelta(seconds=(count - 1) * POLL_SECONDS)
+        self.broker = store.ensure_brokers([BrokerAddress("bench", ("http://127.0.0.1:1",), "u", "p")], self.start)["bench"].pk
+        self.truth: npt.NDArray[np.float32] = np.empty((8, count, queues), np.float32)
+        writer, self.plain = SnapshotWriter(self.broker, "queues"), Plain(data / "plain.sqlite3")
+        self.writing = self.plain_writing = 0.0
+        for number, changed in enumerate(polls(queues, count, random.Random(3))):  # noqa: S311  (the same in every run)
+            at = self.start + timedelta(seconds=number * POLL_SECONDS)
+            began = time.process_time()
+            with transaction.atomic():
+                writer.write(changed, at)
+            between = time.process_time()
+            self.plain.write(changed, at.timestamp())
+            self.writing, self.plain_writing = self.writing + between - began, self.plain_writing + time.process_time() - between
+            self.truth[:, number] = self.truth[:, number - 1] if number else 0
+            self.truth[:, number, [queue - 1 for queue in changed]] = np.array(list(changed.values()), np.float32).T
+        began, rollups = time.process_time(), HistoryRollups()
+        while rollups.update(self.end + timedelta(hours=1)):
             pass
+        while pack_history():
+            pass
+        self.maintaining = time.process_time() - began
 
-    start = datetime.now(UTC) - timedelta(seconds=count * POLL_SECONDS)
-    broker = store.ensure_brokers([BrokerAddress("bench", ("http://127.0.0.1:1",), "u", "p")], start)["bench"].pk
-    writer, plain = SnapshotWriter(broker, "queues"), Plain(data / "plain.sqlite3")
-    ours = theirs = 0.0
-    for number, changed in enumerate(polls(queues, count, random.Random(3))):  # noqa: S311  (the same in every run)
-        at = start + timedelta(seconds=number * POLL_SECONDS)
-        began = time.process_time()
-        with transaction.atomic():
-            writer.write(changed, at)
-        between = time.process_time()
-        plain.write(changed, at.timestamp())
-        ours, theirs = ours + between - began, theirs + time.process_time() - between
-    end, hour = start + timedelta(seconds=(count - 1) * POLL_SECONDS), timedelta(hours=1)
-    began = time.process_time()
-    roll_up(end + timedelta(hours=1))
-    rolling = time.process_time() - began
-    while pack_history():
-        pass
-    packing = time.process_time() - began - rolling
-    with connection.cursor() as cursor:
+    @property
+    def points(self) -> int:
+        return self.truth.size
+
+    def stored_bytes(self) -> int:
+        """Of the polls; what a row needs beside its data is counted as 60 bytes."""
+        from django.db import connection
+
+        from brokers.models import Snapshot, SnapshotBlock
+
         tables = (Snapshot._meta.db_table, SnapshotBlock._meta.db_table)
-        cursor.execute(" UNION ALL ".join(f"SELECT coalesce(sum(length(data)), 0) + 60 * count(*) FROM {table}" for table in tables))  # noqa: S608
-        size = sum(found for (found,) in cursor.fetchall())
-    points = queues * count * len(changed[next(iter(changed))])
-    metrics = ["ready", "unacknowledged", "publish_per_second"]
-    one = milliseconds(lambda: queries.history(EVERYTHING, broker, "queues", 7, metrics, end - hour, end, POLL_SECONDS))
-    whole = milliseconds(lambda: moment(broker, "queues", start + (end - start) * random.random()))  # noqa: S311
+        with connection.cursor() as cursor:
+            cursor.execute(" UNION ALL ".join(f"SELECT coalesce(sum(length(data)), 0) + 60 * count(*) FROM {table}" for table in tables))  # noqa: S608
+            return int(sum(found for (found,) in cursor.fetchall()))
+
+
+def measured(recorded: Recorded, program: str | None, data: Path) -> list[Row]:
+    from brokers import queries
+    from brokers.queries.frames import moment
+    from brokers.scope import EVERYTHING
+
+    broker, start, end, count, dice = recorded.broker, recorded.start, recorded.end, recorded.count, random.Random(5)  # noqa: S311
+    wrong, of = compared(broker, recorded.truth, start)
+    hour = end - timedelta(hours=1)
+    moments = [start + (end - start) * dice.random() for _ in range(READS)]
+    one = milliseconds(lambda: queries.history(EVERYTHING, broker, "queues", 7, SHOWN, hour, end, POLL_SECONDS))
+    whole = milliseconds(lambda: moment(broker, "queues", dice.choice(moments)))
+    plain = recorded.plain
     plain_one = milliseconds(lambda: plain.hour_of(7, end.timestamp()))
     plain_whole = milliseconds(lambda: plain.moment(start.timestamp() + (end - start).total_seconds() * 0.7))
-    per, per_plain = size / points, plain.size() / points
-    return [
-        Row(f"stored bytes a point ({queues:,} queues, {count} polls)", f"{per:.2f} B", f"plain rows of what changed: {per_plain:.2f} B", per_plain / per,
-            *at_least(GOAL_SMALLER, per_plain / per)),
+    per, per_plain, ours, theirs = recorded.stored_bytes() / recorded.points, plain.size() / recorded.points, recorded.writing, recorded.plain_writing
+    rows = [
+        Row(f"{recorded.queues:,} queues, {count} polls: numbers of three tiers that are not the generator’s", f"{wrong:,} of {of:,}", "", None, "0",
+            0.0 if wrong else 1.0),
+        Row(f"stored bytes a point ({recorded.queues:,} queues, {count} polls)", f"{per:.2f} B", f"plain rows of what changed: {per_plain:.2f} B",
+            per_plain / per, *at_least(GOAL_SMALLER, per_plain / per)),
         Row("writing a poll, CPU", f"{ours / count * 1000:.1f} ms", f"plain rows: {theirs / count * 1000:.1f} ms", theirs / ours,
             *at_least(GOAL_CHEAPER, theirs / ours)),
-        Row("making rollups and blocks of a poll, CPU", f"{(rolling + packing) / count * 1000:.1f} ms", f"writing it: {ours / count * 1000:.1f} ms",
-            ours / (rolling + packing)),
-        Row("one queue’s last hour", f"{one:.1f} ms", f"plain rows: {plain_one:.1f} ms", plain_one / one,
+        Row("making rollups and blocks of a poll, CPU", f"{recorded.maintaining / count * 1000:.1f} ms", f"writing it: {ours / count * 1000:.1f} ms",
+            ours / recorded.maintaining),
+        Row("one queue’s last hour, CPU", f"{one:.1f} ms", f"plain rows: {plain_one:.2f} ms", plain_one / one,
             *at_most(GOAL_HOUR_SLOWER, one / plain_one, " × the peer")),
-        Row("all queues at a past moment", f"{whole:.1f} ms", f"plain rows: {plain_whole:,.0f} ms", plain_whole / whole,
+        Row("all queues at a past moment, CPU", f"{whole:.1f} ms", f"plain rows: {plain_whole:,.0f} ms", plain_whole / whole,
             *at_least(GOAL_MOMENT_TIMES, plain_whole / whole)),
+    ]  # fmt: skip
+    return rows + (beside(recorded, program, data, (per, one, whole)) if program else [])
+
+
+def beside(recorded: Recorded, program: str, data: Path, ours: tuple[float, float, float]) -> list[Row]:
+    """The same numbers, every one of every poll, in a store of time series."""
+    from brokers.snapshots import METRICS
+
+    names, times = [metric.name for metric in METRICS["queues"]], recorded.start.timestamp() + POLL_SECONDS * np.arange(recorded.count, dtype=np.float64)
+    peer = SeriesStore(program, data / program)
+    try:
+        for first in range(0, recorded.count, 60):
+            polls_of = slice(first, first + 60)
+            peer.write(names, range(1, recorded.queues + 1), times[polls_of], recorded.truth[:, polls_of].astype(np.float64).swapaxes(1, 2))
+        writing, end = peer.cpu_seconds, recorded.end.timestamp()
+        per = peer.stored_bytes() / recorded.points
+        one = server_milliseconds(peer, lambda: peer.course(SHOWN, [7], end - 3600, end, POLL_SECONDS))
+        whole = server_milliseconds(peer, lambda: peer.moment(names, end - 1800))
+    finally:
+        peer.close()
+    mine = recorded.writing + recorded.maintaining
+    return [
+        Row("stored bytes a point", f"{ours[0]:.2f} B", f"{peer.name}: {per:.2f} B", per / ours[0]),
+        Row("taking a poll in and making its rollups and blocks, CPU", f"{mine / recorded.count * 1000:.1f} ms",
+            f"{peer.name}, 60 polls at once: {writing / recorded.count * 1000:.1f} ms", writing / mine),
+        Row("one queue’s last hour, CPU", f"{ours[1]:.1f} ms", f"{peer.name}: {one:.1f} ms", one / ours[1]),
+        Row("all queues at a past moment, CPU", f"{ours[2]:.1f} ms", f"{peer.name}: {whole:,.0f} ms", whole / ours[2]),
     ]  # fmt: skip
 
 
@@ -148,11 +214,14 @@ def main() -> None:
     parser.add_argument("--polls", type=int, default=720)
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--of", type=int, default=100, help="queues of those days")
+    parser.add_argument("--peer", choices=[*NAMES, "none"], default=next(iter(installed()), "none"), help="the store of time series to compare with")
     options = parser.parse_args()
-    data = set_up()
-    emit(*measured(data, options.queues, options.polls))
+    data, program = set_up(), None if options.peer == "none" else options.peer
+    recorded = Recorded(data, options.queues, options.polls)
+    emit(*measured(recorded, program, data))
+    emit(*bounded(recorded.broker, recorded.start, recorded.end))
     if options.days:
-        emit(*days_measured(data, options.days, options.of, milliseconds))
+        emit(*days_measured(data, options.days, options.of, milliseconds, program, server_milliseconds))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from script.bench_parts import big_broker, cells
-from script.bench_parts.history import POLL_SECONDS, polls
+from script.bench_parts.history import polls
+from script.bench_parts.history_truth import POLL_SECONDS
 from script.bench_parts.own_database import set_up
 from script.bench_parts.rows import Row, emit, percentile, private_kilobytes
 from script.rabbitmq_node import RabbitNode

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from script.rabbitmq_node import RabbitNode
-from script.soak_parts import cluster_soak, control_soak, flood, killed_history, many, moved, noise, notified, planted_demo, quiet_demo
+from script.soak_parts import cluster_soak, control_soak, flood, killed_history, many, moved, noise, notified, planted_demo, quiet_demo, recorded_depths
 from script.soak_parts.celery_run import CeleryRun
 from script.soak_parts.faults import CELERY_FAULTS, FAULTS, MAY_LOSE_EVENTS
 from script.soak_parts.kills import kills
@@ -21,7 +21,7 @@ from script.soak_parts.stack import Stack
 
 KINDS: dict[str, tuple[str, ...]] = {"faults": (*FAULTS, *CELERY_FAULTS), "kills": ("kills",), "quiet": ("quiet",)}
 RUNS: dict[str, Callable[[Run, float | None], None]] = {**FAULTS, "kills": kills, "quiet": quiet}
-CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL, HISTORY = (
+CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL, HISTORY, RECORDER = (
     "cluster",
     "moved",
     "many",
@@ -32,8 +32,9 @@ CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL, HISTOR
     "notifications",
     "control",
     "history",
+    "recorder",
 )
-ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL, HISTORY)
+ALONE = (CLUSTER, MOVED, MANY, FLOOD, NOISE, DEMO, PLANTS, NOTIFICATIONS, CONTROL, HISTORY, RECORDER)
 COLUMNS = ("run", "published", "stored", "lost", "double", "wrong", "lost_events", "threads", "readyz", "times off by", "other", "seconds")
 
 
@@ -45,7 +46,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument(
         "--rate", type=float, help=f"events a second; {LONG.events_per_second:g}, many: {many.EVENTS_PER_SECOND:g}, flood: {flood.EVENTS_PER_SECOND:g}"
     )
-    parser.add_argument("--engine", choices=flood.ENGINES, help="of flood; both by default")
+    parser.add_argument("--engine", choices=flood.ENGINES, help="of flood and history; both by default")
+    parser.add_argument("--kills", type=int, help=f"of history, of each of its two processes; {killed_history.KILLS}")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--plain", action="store_true", help="no repeated events and no late sendings among the traffic")
     parser.add_argument("--sqlite", action="store_true", help="many: on SQLite, as on one machine")
@@ -65,7 +67,9 @@ def main(arguments: list[str]) -> int:
         if options.kind in (None, CONTROL) and not options.only:
             failed = max(failed, control_soak.main(Path(directory) / "control", options.celery, options.flower))
         if options.kind in (None, HISTORY) and not options.only:
-            failed = max(failed, killed_history.main(Path(directory) / "history", seed=options.seed))
+            failed = max(failed, killed_history.main(Path(directory) / "history", options.kills, options.seed, options.engine))
+        if options.kind in (None, RECORDER) and not options.only:
+            failed = max(failed, recorded_depths.main(Path(directory) / "recorder", options.seconds, options.seed))
         if options.kind in (None, FLOOD) and not options.only:
             failed = max(failed, flood.main(Path(directory), options.engine, options.seconds, options.rate if options.kind == FLOOD else None))
         if options.kind in (None, NOISE) and not options.only:

@@ -11,7 +11,8 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 from script.bench_parts import big_broker
-from script.bench_parts.history import POLL_SECONDS, polls
+from script.bench_parts.history import polls
+from script.bench_parts.history_truth import POLL_SECONDS
 from script.bench_parts.own_database import attach
 
 
