@@ -18,6 +18,7 @@ LONGEST = (
     "tests/faults/",
     "tests/scripts/",
     "tests/workers/test_watching.py",
+    "tests/lab/test_live.py",
     "tests/workers/control/test_real_workers.py",
     "tests/findings/test_planted_queues.py",
     "tests/workers/test_watching_faults.py",

@@ -17,11 +17,12 @@ from brokers.management.changing import LabVhosts
 from brokers.polling import leases
 from brokers.scope import EVERYTHING
 from dashboard import queries, store
-from dashboard.lab.running import Running
+from dashboard.lab.running import Running, Start
 from dashboard.layout import amqp_targets
 from dashboard.models import LabExperiment
 from workers.lab.catalog import PATTERNS
 from workers.lab.place import Place
+from workers.lab.process import HostProcess
 
 LEASE, LEASE_SECONDS = "lab", 30.0
 AGAIN, SWEEP = timedelta(seconds=5), timedelta(minutes=1)
@@ -32,10 +33,10 @@ log = structlog.get_logger(__name__)
 
 
 class Runner:
-    """Of this process, `holder`."""
+    """Of this process, `holder`. `start` begins the program of an experiment."""
 
-    def __init__(self, holder: str, installation: str) -> None:
-        self.holder, self._installation = holder, installation
+    def __init__(self, holder: str, installation: str, start: Start = HostProcess) -> None:
+        self.holder, self._installation, self._start = holder, installation, start
         self._vhosts: dict[str, LabVhosts] = {}
         self.running: dict[int, Running] = {}
         self._again_at: dict[int, datetime] = {}
@@ -102,7 +103,7 @@ class Runner:
         if targets[0].refusal:
             return self._remove(row, f"{targets[0].refusal[:1].upper()}{targets[0].refusal[1:]}.", now)
         place = Place(targets[0].url, row.vhost, settings.CA_FILE)
-        running = Running(row.pattern, row.knobs, row.revision, place, self._vhosts_of(row.broker))
+        running = Running(row.pattern, row.knobs, row.revision, place, self._vhosts_of(row.broker), self._start)
         store.note_experiment(row.pk, LabExperiment.WAITING, holder=self.holder)  # before anything is made, so that it is removed whatever happens
         running.start()
         self.running[row.pk] = running

@@ -13,11 +13,11 @@ from workers.lab.claims import verdict
 from workers.lab.knobs import Knobs
 from workers.lab.place import Place
 from workers.lab.plan import OUTSTANDING, Plan
-from workers.lab.process import HostProcess
+from workers.lab.process import Host, HostProcess
 from workers.lab.tally import Followed, Tally
 
 MESSAGES_SHOWN = 12
-Start = Callable[[Place], HostProcess]
+Start = Callable[[Place], Host]
 
 
 class Running:
@@ -28,7 +28,7 @@ class Running:
         self._vhosts, self._start = vhosts, start
         self.plan = self._planned(knobs)
         self.tally = Tally(self.plan)
-        self._host: HostProcess | None = None
+        self._host: Host | None = None
         self._publishes = self._paused = False
 
     def start(self) -> None:
@@ -70,6 +70,10 @@ class Running:
         if self._paused != (pause := self.tally.outstanding() >= OUTSTANDING):
             host.pause(pause)
             self._paused = pause
+
+    @property
+    def host_pid(self) -> int | None:
+        return None if self._host is None else self._host.pid
 
     @property
     def publishes(self) -> bool:

@@ -16,6 +16,9 @@ from dashboard import store
 from dashboard.lab.runner import INTERRUPTED, Runner
 from dashboard.models import LabExperiment, User
 from tests.fault_server import Answer, FaultServer
+from workers.lab.place import Place
+from workers.lab.plan import Plan
+from workers.lab.reports import Report
 
 pytestmark = pytest.mark.django_db
 NAME = "hareline.1f2e.lab.{}"
@@ -37,9 +40,25 @@ def broker(fault_server: FaultServer, settings: Settings) -> FaultServer:
     return fault_server
 
 
+class NoProgram:
+    """Runs nothing, so that a test needs no Celery; real ones are in `test_live`."""
+
+    pid, has_ended = 0, False
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def plan(self, plan: Plan) -> None: ...
+    def publish(self, round_number: int) -> None: ...
+    def pause(self, pause: bool) -> None: ...
+    def kill(self) -> None: ...
+    def reports(self) -> list[Report]:
+        return []
+
+
 @pytest.fixture
 def runner() -> Iterator[Runner]:
-    found = Runner("lab:1", "1f2e")
+    found = Runner("lab:1", "1f2e", NoProgram)
     yield found
     found.stop(timezone.now())
 
@@ -128,7 +147,7 @@ def test_virtual_hosts_of_the_lab_that_no_row_knows_are_removed_and_no_others(br
 
 
 def test_one_process_works_and_another_takes_over(broker: FaultServer, runner: Runner, now: datetime) -> None:
-    found, other = requested(now), Runner("lab:2", "1f2e")
+    found, other = requested(now), Runner("lab:2", "1f2e", NoProgram)
     assert runner.round(now) and not other.round(now)
     assert other.running == {}
     assert other.round(now + timedelta(minutes=1))  # the first one stood still

@@ -57,6 +57,13 @@ def test_a_number_of_processes_that_is_none_is_refused_by_name(monkeypatch: pyte
         number_of("web")
 
 
+def test_the_labs_process_runs_where_a_broker_is_marked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "lab" not in [program.name for program in hareline("127.0.0.1", [8000])]
+    monkeypatch.setenv("HARELINE_LAB", "prod")
+    assert "lab" in [program.name for program in hareline("127.0.0.1", [8000])]
+    assert "lab" not in [program.name for program in hareline("127.0.0.1", [])]  # a machine without pages
+
+
 def test_a_data_directory_may_have_a_percent_sign_and_spaces() -> None:
     parsed = read(configuration(HARELINE, Path("/data 100%"), quiet=True))
     assert parsed["supervisord"]["logfile"] == "/data 100%%/log/supervisor.log"

@@ -10,7 +10,6 @@ import contextlib
 import os
 import select
 import signal
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -36,13 +35,12 @@ REPORTS = 1
 
 class Order(msgspec.Struct, omit_defaults=True):
     """`place` comes first, once. `plan`: these nodes and no others; those whose plan is the same go on. `publish`: begin to publish the plan, in that round of
-    measuring. `pause`: of the publisher. `end`: let the nodes finish what they do."""
+    measuring. `pause`: of the publisher."""
 
     place: Place | None = None
     plan: Plan | None = None
     publish: int | None = None
     pause: bool | None = None
-    end: bool = False
 
 
 class Host:
@@ -56,8 +54,8 @@ class Host:
         self._life, self._alive = os.pipe()  # ends in every child when this process is gone
         os.set_inheritable(self._alive, False)
 
-    def run(self) -> None:
-        """Until it is ordered to end; kills all at once where the input ends before."""
+    def run(self) -> NoReturn:
+        """Until the input ends: then it kills all of its group, itself too."""
         buffered = b""
         while True:
             readable, _, _ = select.select([0], [], [], LOOK_SECONDS)
@@ -70,8 +68,6 @@ class Host:
             *lines, buffered = (buffered + part).split(b"\n")
             for text in lines:
                 order = msgspec.json.decode(text, type=Order)
-                if order.end:
-                    return self._stop(list(self._nodes))
                 self._carry_out(order)
 
     def _carry_out(self, order: Order) -> None:
@@ -178,7 +174,4 @@ def _report(kind: str, name: str, text: str = "") -> None:
 
 def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all; whoever started it decides
-    host = Host()
-    host.run()
-    sys.stdout.flush()
-    os._exit(0)
+    Host().run()

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -16,10 +17,23 @@ from workers.lab.plan import Plan
 from workers.lab.reports import Report, read
 
 ROOT = Path(__file__).resolve().parents[2]
-END_SECONDS = 12.0
 KEPT_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR")
 MOST_BYTES = 2**20
 """At a time, of what is reported."""
+
+
+class Host(Protocol):
+    """What runs the nodes of an experiment."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def has_ended(self) -> bool: ...
+    def plan(self, plan: Plan) -> None: ...
+    def publish(self, round_number: int) -> None: ...
+    def pause(self, pause: bool) -> None: ...
+    def reports(self) -> list[Report]: ...
+    def kill(self) -> None: ...
 
 
 class HostProcess:
@@ -70,14 +84,8 @@ class HostProcess:
         *lines, self._buffered = self._buffered.split(b"\n")
         return [report for text in lines if (report := read(text)) is not None]
 
-    def end(self, patience_seconds: float = END_SECONDS) -> None:
-        """Returns once all of its processes are gone: in good order, or by force."""
-        self._send({"end": True})
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(patience_seconds)
-        self.kill()
-
     def kill(self) -> None:
+        """Returns once all of its processes are gone."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
