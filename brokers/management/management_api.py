@@ -124,7 +124,7 @@ class ManagementApi:
         """What each user may write to, topic permissions included. Requires an administrator; for others RabbitMQ refuses and logs a warning."""
         return self._parsed("/api/permissions", None, parse.permissions) + self._parsed("/api/topic-permissions", None, parse.topic_permissions)
 
-    def users(self) -> dict[str, list[str]]:
+    def users(self) -> dict[str, parse.SeenUser]:
         return self._parsed("/api/users", None, parse.users)  # for an administrator too
 
     def parameters(self) -> list[TransferStats]:

@@ -114,8 +114,10 @@ def _permissions(one: Round) -> Permissions | None:
     kept.permissions_read = LastRead(one.now, one.busy_seconds - before)
     if permissions == kept.permissions:
         return None
+    marks = kept.permissions.password_marks if kept.permissions else {}
     kept.permissions = permissions
-    return permissions
+    others = {name: bool(mark) for name, mark in permissions.password_marks.items() if marks.get(name, mark) != mark}
+    return msgspec.structs.replace(permissions, other_passwords=others)
 
 
 def _permissions_found(api: ManagementApi) -> Permissions:
@@ -124,7 +126,9 @@ def _permissions_found(api: ManagementApi) -> Permissions:
     except BrokerRefused:
         return Permissions(False)
     try:
-        users = api.users()
+        seen = api.users()
     except (BrokerRefused, ObjectNotFound):
-        users = None
-    return Permissions(True, tuple(sorted(found, key=lambda one: (one.vhost, one.user, one.exchange or "", one.write))), users)
+        seen = None
+    users = None if seen is None else {name: one.tags for name, one in seen.items()}
+    marks = {name: one.password_mark for name, one in (seen or {}).items() if one.password_mark is not None}
+    return Permissions(True, tuple(sorted(found, key=lambda one: (one.vhost, one.user, one.exchange or "", one.write))), users, marks)

@@ -65,11 +65,14 @@ class LastRead(msgspec.Struct, frozen=True):
 
 
 class Permissions(msgspec.Struct, frozen=True):
-    """What users may do, sorted, and {user: tags}. `known` False: Hareline's user is not an administrator and may not list permissions."""
+    """What users may do, sorted, and {user: tags}. `known` False: Hareline's user is not an administrator and may not list permissions. `password_marks` as in
+    `brokers.management.parse`, which are stored nowhere; `other_passwords`: the users whose mark was another one before, to whether they have a password."""
 
     known: bool
     found: tuple[WritePermission, ...] = ()
     users: dict[str, list[str]] | None = None
+    password_marks: dict[str, str] = {}
+    other_passwords: dict[str, bool] = {}
 
 
 class NamedRead(msgspec.Struct, frozen=True):

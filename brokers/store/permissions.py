@@ -19,15 +19,16 @@ _Key = tuple[str, str, str | None]
 
 
 def save_permissions(
-    broker_id: int, permissions: Sequence[WritePermission] | None, users: Mapping[str, Sequence[str]] | None = None, now: datetime | None = None
-) -> None:
+    broker_id: int, permissions: Sequence[WritePermission] | None, users: Mapping[str, Sequence[str]] | None = None, now: datetime | None = None,
+    other_passwords: Mapping[str, bool] | None = None,
+) -> None:  # fmt: skip
     """Stores the permissions of every virtual host, and {user: tags}; None: they cannot be read, and earlier ones are no longer valid. With `now`, also what
-    changed since they were last known."""
+    changed since they were last known. `other_passwords`: users whose password was changed, to whether they have one."""
     with transaction.atomic():
         row = Broker.objects.get(pk=broker_id)
         if now is not None and row.permissions_known and permissions is not None:
             found = _permission_changes(broker_id, permissions)
-            found += [] if users is None or row.users is None else user_changes(row.users, users)
+            found += [] if users is None or row.users is None else user_changes(row.users, users, other_passwords or {})
             save_changes(broker_id, found, now, row.permissions_at)
         replace_rows(Permission, broker_id, permissions or (), _FIELDS)
         kept = None if permissions is None or users is None else dict(sorted(users.items()))
@@ -39,9 +40,9 @@ def note_permissions_read(broker_id: int, now: datetime) -> None:
     Broker.objects.filter(pk=broker_id).update(permissions_at=now)
 
 
-def user_changes(before: Mapping[str, Sequence[str]], after: Mapping[str, Sequence[str]]) -> list[ChangeText]:
+def user_changes(before: Mapping[str, Sequence[str]], after: Mapping[str, Sequence[str]], other_passwords: Mapping[str, bool]) -> list[ChangeText]:
     """
-    >>> [change.text for change in user_changes({"ann": ["management"]}, {"ann": [], "bob": ["administrator"]})]
+    >>> [change.text for change in user_changes({"ann": ["management"]}, {"ann": [], "bob": ["administrator"]}, {})]
     ['User bob added, with the tags administrator', 'User ann has no tags any more, before management']
     """
 
@@ -59,6 +60,8 @@ def user_changes(before: Mapping[str, Sequence[str]], after: Mapping[str, Sequen
             was = f", before {tags(before[name]) or 'none'}"
             text = f"User {name} has the tags {tags(after[name])}{was}" if after[name] else f"User {name} has no tags any more{was}"
             changes.append(ChangeText("user", "changed", "", name, text, {"tags": list(before[name])}, {"tags": list(after[name])}))
+        if name in other_passwords:
+            changes.append(ChangeText("user", "changed", "", name, f"User {name} has {'another' if other_passwords[name] else 'no'} password"))
     return folded("user", changes, "", "users changed")
 
 

@@ -79,7 +79,7 @@ def _save_rest(broker_id: int, inventory: Inventory) -> None:
         Broker.objects.filter(pk=broker_id).update(topology_at=at, topology_busy_seconds=read.busy_seconds, topology_every_seconds=read.every_seconds)
     if inventory.permissions is not None:
         known, permissions = inventory.permissions.known, inventory.permissions
-        save_permissions(broker_id, permissions.found if known else None, permissions.users if known else None, at)
+        save_permissions(broker_id, permissions.found if known else None, permissions.users if known else None, at, permissions.other_passwords)
     if inventory.permissions_read:
         note_permissions_read(broker_id, at)
     if inventory.transfers is not None:

@@ -126,9 +126,11 @@ def test_users_and_their_permissions_are_recorded_without_what_was_not_read_befo
         ("user", "changed", "bob", "User bob has no tags any more, before management"),
     ]
     assert one(kind="permission").after == {"configure": ".*", "write": "^shop", "read": ""}
+    store.save_permissions(broker.pk, [], {"bob": [], "eve": ["administrator"]}, after(70), {"eve": True, "bob": False})
+    assert [change.text for change in found()][-2:] == ["User bob has no password", "User eve has another password"]
     store.save_permissions(broker.pk, None, None, after(90))
     store.save_permissions(broker.pk, [], {}, after(120))
-    assert len(found()) == 3, "what could not be read in between is not compared"
+    assert len(found()) == 6, "what could not be read in between is not compared"
 
 
 def bound(broker: Broker, key: str, seconds: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from brokers import parts, store
 from brokers.management.management_api import Limits, ManagementApi
-from brokers.models import Binding, Broker, Queue, VirtualHost
+from brokers.models import Binding, Broker, Change, Queue, VirtualHost
 from brokers.polling import leases
 from brokers.polling.inventory import read_inventory
 from brokers.polling.poll_loop import PollLoop
@@ -203,6 +203,20 @@ def test_rows_of_a_virtual_host_that_is_no_longer_visible_are_kept_though_exchan
         save_whole_poll(row.pk, poll_once(api, after(5 * number), polls), after(5 * number), memory)
     assert sorted(Queue.objects.filter(gone_at=None).values_list("name", "ready")) == [("mail", 1), ("orders", None)]
     assert dict(VirtualHost.objects.values_list("name", "visible")) == {"/": True, "shop": False}
+
+
+@pytest.mark.django_db
+def test_another_password_is_a_change_of_its_user_and_nothing_of_it_is_stored(broker: FakeManagement) -> None:
+    broker.set_queues({"mail": 1})
+    broker.set("whoami", {"name": "ann", "tags": ["administrator"]})
+    for path in ("permissions", "topic-permissions"):
+        broker.set(path, [])
+    row, memory, polls, api = store.ensure_brokers([broker.address()], NOON)["prod"], store.BrokerMemory(), PollMemory(), broker.api()
+    for number, salted in enumerate(("b25l", "b25l", "dHdv", "dHdv")):
+        broker.set("users", [{"name": "bob", "tags": [], "password_hash": salted}])
+        save_whole_poll(row.pk, poll_once(api, after(40 * number), polls), after(40 * number), memory)
+    assert [(one.name, one.text, one.earlier_at) for one in Change.objects.filter(kind="user")] == [("bob", "User bob has another password", after(40))]
+    assert Broker.objects.get().users == {"bob": []}
 
 
 @pytest.mark.django_db

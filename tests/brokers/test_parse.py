@@ -164,8 +164,12 @@ def test_permissions_by_name_and_by_topic() -> None:
     assert parse.topic_permissions(as_json([permission | {"exchange": "orders"}])) == [WritePermission("/", "bob", "^shop", "orders", None, "c")]
 
 
-def test_users_have_their_tags_and_nothing_of_their_passwords() -> None:
-    assert parse.users(as_json([{"name": "bob", "tags": "a,b", "password_hash": "x"}, {"name": "ü", "tags": ["c"]}])) == {"bob": ["a", "b"], "ü": ["c"]}
+def test_users_have_their_tags_and_of_their_passwords_only_whether_they_were_changed() -> None:
+    listed = [{"name": "bob", "tags": "a,b", "password_hash": "c2FsdA=="}, {"name": "ü", "tags": ["c"]}, {"name": "x", "tags": "", "password_hash": ""}]
+    found, other = parse.users(as_json(listed)), parse.users(as_json([listed[0] | {"password_hash": "b3RoZXI="}]))
+    assert {name: one.tags for name, one in found.items()} == {"bob": ["a", "b"], "ü": ["c"], "x": []}
+    assert (found["ü"].password_mark, found["x"].password_mark) == (None, "")
+    assert found["bob"].password_mark and found["bob"].password_mark != other["bob"].password_mark and "c2FsdA" not in repr(found)
 
 
 def test_clients_that_come_or_go_are_left_out_and_half_known_ones_kept() -> None:

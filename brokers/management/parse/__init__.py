@@ -11,6 +11,7 @@ from brokers.management.parse.queues import queue, queues
 from brokers.management.parse.topology import (
     SeenBinding,
     SeenExchange,
+    SeenUser,
     bindings,
     exchanges,
     operator_policies,
@@ -29,6 +30,7 @@ __all__ = [
     "Page",
     "SeenBinding",
     "SeenExchange",
+    "SeenUser",
     "bindings",
     "channels",
     "cluster_id",

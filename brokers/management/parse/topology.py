@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import Any
 
 import msgspec
@@ -62,9 +63,18 @@ class _Permission(msgspec.Struct):
     read: Loose = None
 
 
+class SeenUser(msgspec.Struct, frozen=True):
+    """`password_mark` is another one after the password was changed, "" without a password and None if that is not listed: a digest of the broker's
+    salted hash, from which neither can be worked out."""
+
+    tags: list[str]
+    password_mark: str | None = None
+
+
 class _User(msgspec.Struct):
     name: str
     tags: Loose = None
+    password_hash: str | None = None
 
 
 class _TopicPermission(_Permission, kw_only=True):
@@ -146,6 +156,10 @@ def _optional(value: Any) -> str | None:
     return None if value is None else text(value)
 
 
-def users(body: bytes) -> dict[str, list[str]]:
-    """{name: tags} of the broker's users; nothing of their passwords."""
-    return {seen.name: tags_of(seen.tags) for seen in decoded(body, list[_User])}
+def users(body: bytes) -> dict[str, SeenUser]:
+    """The broker's users by name."""
+    return {seen.name: SeenUser(tags_of(seen.tags), _mark(seen.password_hash)) for seen in decoded(body, list[_User])}
+
+
+def _mark(password_hash: str | None) -> str | None:
+    return sha256(password_hash.encode()).hexdigest() if password_hash else password_hash
