@@ -15,7 +15,7 @@ OF_DJANGO = {"migrations", "commands"}
 MOST_LOOSE_MODULES = 16
 LONGEST_FILE = 300
 MOST_SCRIPT_LINES = 1400
-MOST_MAP_LINES = 1300  # of the drawing, which only its page loads
+MOST_MAP_LINES = 1400  # of the drawing, which only its page loads
 LONGEST_LINE = 170
 ROUTES = ("poll", "inventory", "named change", "event", "finding", "notice", "chart of months", "question")
 

@@ -20,12 +20,11 @@ export class EdgeDrawing {
     const key = `${edge.rate} ${edge.level} ${edge.label} ${edge.text} ${moves}`;
     if (key === this.key) return;
     this.key = key;
+    this.width = Math.round(2 * thickness(edge.rate)) / 2;
     set(this.group, "data-level", levelOf(edge));
-    set(this.group, "data-rate", edge.rate == null ? "unknown" : edge.rate > 0 ? "some" : "none");
-    set(this.path, "stroke-width", thickness(edge.rate).toFixed(1));
+    set(this.path, "stroke-width", this.width);
     put(this.title, edge.text || edge.label || "");
     this.text = edge.label;
-    this.width = thickness(edge.rate);
     this.write();
     this.move(moves ? edge.rate : 0);
   }

@@ -30,11 +30,13 @@ export function indexed(graph) {
   return { nodes, edges, out, into, column };
 }
 
+const NUMBER = new Intl.NumberFormat("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+
 /** A rate as tables write it: "53.4", "<0.1", nothing where it is unknown. */
 export function rateText(rate) {
   if (rate == null) return "";
   if (rate > 0 && rate < 0.1) return "<0.1";
-  return rate.toLocaleString("en", { minimumFractionDigits: 1, maximumFractionDigits: 1 });
+  return NUMBER.format(rate);
 }
 
 /** What the node's corner shows: how many messages a second leave a queue's publishers for it, or reach its workers. */

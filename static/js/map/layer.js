@@ -4,7 +4,7 @@ import { EdgeDrawing } from "./edges.js";
 import { NodeDrawing } from "./nodes.js";
 import { make } from "./svg.js";
 
-const MOST_MOVING = 40; // edges with dots, the busiest: each costs paint in every frame
+const MOST_MOVING = 24; // edges with dots, the busiest: each costs paint in every frame
 
 export class Layer {
   constructor(world, name) {
@@ -12,15 +12,24 @@ export class Layer {
     [this.lines, this.boxes, this.labels] = ["lines", "boxes", "labels"].map((part) => make("g", { class: `map-${part}` }, this.group));
     this.nodes = new Map();
     this.edges = new Map();
+    this.late = []; // [facts, change] of what is out of view
   }
 
-  /** `moving`: whether dots may move. */
-  update({ nodes, edges }, moving) {
-    const busiest = new Set(moving ? [...edges].filter(({ rate }) => rate > 0).sort((a, b) => b.rate - a.rate).slice(0, MOST_MOVING).map(({ id }) => id) : []);
-    this.match(this.nodes, nodes, (node) => new NodeDrawing(node, this.boxes));
-    this.match(this.edges, edges, (edge) => new EdgeDrawing(edge, this.lines, this.labels));
-    for (const node of nodes) this.nodes.get(node.id).update(node);
-    for (const edge of edges) this.edges.get(edge.id).update(edge, busiest.has(edge.id));
+  /** `moving`: whether dots may move. What `isSeen` (of a node's or an edge's facts) leaves out changes only once it comes into view. */
+  update({ nodes, edges }, moving, isSeen = () => true) {
+    const flowing = moving ? edges.filter((edge) => edge.rate > 0 && isSeen(edge)).sort((a, b) => b.rate - a.rate) : [];
+    const busiest = new Set(flowing.slice(0, MOST_MOVING).map(({ id }) => id));
+    const fresh = new Set();
+    this.match(this.nodes, nodes, (node) => fresh.add(node.id) && new NodeDrawing(node, this.boxes));
+    this.match(this.edges, edges, (edge) => fresh.add(edge.id) && new EdgeDrawing(edge, this.lines, this.labels));
+    this.late = [];
+    for (const node of nodes) this.late.push([node, () => this.nodes.get(node.id).update(node)]);
+    for (const edge of edges) this.late.push([edge, () => this.edges.get(edge.id).update(edge, busiest.has(edge.id))]);
+    this.catchUp((facts) => fresh.has(facts.id) || isSeen(facts));
+  }
+
+  catchUp(isSeen) {
+    this.late = this.late.filter(([facts, change]) => !isSeen(facts) || void change());
   }
 
   match(drawings, wanted, draw) {

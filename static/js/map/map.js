@@ -84,8 +84,8 @@ class LiveMap {
   async save(kind) {
     const { saveAs } = await import("./picture.js");
     const { svg, objects, view, graph } = this.sheet;
-    const [layer, bounds] = [objects, view.bounds];
-    await saveAs(kind, svg, layer, bounds, `Map${graph.at ? `, ${graph.at.slice(0, 19).replace("T", " ")} UTC` : ""}`);
+    objects.catchUp(() => true);
+    await saveAs(kind, svg, objects, view.bounds, `Map${graph.at ? `, ${graph.at.slice(0, 19).replace("T", " ")} UTC` : ""}`);
   }
 }
 

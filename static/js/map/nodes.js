@@ -6,6 +6,7 @@ import { fitted, isolated, make, put, set, shape } from "./svg.js";
 const LEFT = 13;
 const RADIUS = { publisher: 22, exchange: 4, queue: 9, fold: 23 };
 const MOST_SLOTS = 16;
+const BAR = WIDTH - 2 * LEFT - 26;
 const family = () => getComputedStyle(document.body).fontFamily;
 let fonts = null;
 
@@ -60,21 +61,24 @@ export class NodeDrawing {
     set(this.depth, "width", messages ? Math.max(2, Math.round(whole * Math.min(1, messages / Math.max(capacity ?? messages, messages)))) : 0);
   }
 
-  // Squares, or a bar where there are many.
+  // Squares, or a bar where there are many: made once, then only marked.
   drawSlots(slots) {
-    const key = slots ? `${slots.used}/${slots.of}` : "";
-    if (this.slotsDrawn === key) return;
-    this.slotsDrawn = key;
-    this.slots.replaceChildren();
-    if (!slots || slots.of == null) return;
-    if (slots.of > MOST_SLOTS) {
-      const whole = WIDTH - 2 * this.left - 26;
-      make("rect", { class: "map-slot", width: whole, height: 8, rx: 2 }, this.slots);
-      if (slots.used) make("rect", { class: "map-slot map-slot-used", width: Math.round((whole * slots.used) / slots.of), height: 8, rx: 2 }, this.slots);
+    const count = slots?.of == null ? 0 : slots.of > MOST_SLOTS ? 2 : slots.of;
+    const isBar = slots?.of > MOST_SLOTS;
+    const key = `${count} ${isBar}`;
+    if (this.slotsDrawn !== key) {
+      this.slotsDrawn = key;
+      const size = (at) => (isBar ? { width: BAR } : { x: at * 9, width: 7 });
+      this.slots.replaceChildren(...Array.from({ length: count }, (_, at) => make("rect", { class: "map-slot", ...size(at), height: 8, rx: 2 })));
+    }
+    const squares = this.slots.children;
+    if (isBar) {
+      set(squares[1], "class", "map-slot map-slot-used");
+      set(squares[1], "width", Math.round((BAR * (slots.used ?? 0)) / slots.of));
       return;
     }
     const kind = (at) => (slots.used == null ? "map-slot map-slot-unknown" : at < slots.used ? "map-slot map-slot-used" : "map-slot");
-    for (let at = 0; at < slots.of; at += 1) make("rect", { class: kind(at), x: at * 9, width: 7, height: 8, rx: 2 }, this.slots);
+    for (let at = 0; at < count; at += 1) set(squares[at], "class", kind(at));
   }
 
   moveTo([x, y]) {

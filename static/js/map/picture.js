@@ -21,14 +21,13 @@ export function drawn(svg, layer, bounds, title) {
   const content = layer.group.cloneNode(true);
   write(layer.group, content);
   copy.append(ground, head, svg.querySelector("defs").cloneNode(true), content);
-  for (const useless of copy.querySelectorAll(".map-ring, .map-dots")) useless.remove();
   for (const arrow of copy.querySelectorAll("marker path")) arrow.setAttribute("fill", token("--hl-edge"));
   return { text: new XMLSerializer().serializeToString(copy), width, height };
 }
 
 function write(from, to) {
   const style = getComputedStyle(from);
-  if (style.display === "none") return void to.remove();
+  if (style.display === "none" || from.matches(".map-ring, .map-dots")) return void to.remove();
   for (const name of STYLES) if (style.getPropertyValue(name)) to.style.setProperty(name, style.getPropertyValue(name));
   const copies = [...to.children];
   [...from.children].forEach((child, at) => write(child, copies[at]));

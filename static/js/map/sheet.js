@@ -10,6 +10,7 @@ import { make, set } from "./svg.js";
 import { View } from "./zoom.js";
 
 const LEGIBLE = 0.55;
+const TALLEST = 56;
 
 // The smallest box around boxes.
 function around(boxes) {
@@ -49,7 +50,7 @@ export class Sheet {
     this.index = indexed(graph);
     const placed = this.index.edges.filter(({ from, to }) => this.positions[from] && this.positions[to]);
     const known = graph.nodes.filter(({ id }) => this.positions[id]);
-    this.objects.update({ nodes: known, edges: placed }, moving);
+    this.objects.update({ nodes: known, edges: placed }, moving, (facts) => this.isSeen(facts));
     if (this.detail && this.detail !== "object") this.merge();
   }
 
@@ -87,8 +88,20 @@ export class Sheet {
       this.groups.show(detail !== "object");
       if (detail !== "object") this.merge(detail);
     }
+    if (detail === "object" && this.index) this.objects.catchUp((facts) => this.isSeen(facts));
     this.minimap?.show();
     this.showHeads();
+  }
+
+  // Whether a node, or the box around both ends of an edge, is in the view.
+  isSeen({ id, from, to }) {
+    const { x, y, scale, width, height } = this.view;
+    if (this.detail !== "object") return false;
+    const [a, b] = [this.positions[from ?? id], this.positions[to ?? id]];
+    if (!a || !b) return false;
+    const [left, right] = [Math.min(a[0], b[0]) * scale + x, (Math.max(a[0], b[0]) + WIDTH) * scale + x];
+    const [top, bottom] = [Math.min(a[1], b[1]) * scale + y, (Math.max(a[1], b[1]) + TALLEST) * scale + y];
+    return right > 0 && left < width && bottom > 0 && top < height;
   }
 
   // Groups are drawn on their own, so that they can be read whatever the size of the sheet.
@@ -173,6 +186,8 @@ export class Sheet {
   }
 
   mark(name) {
+    if (name === this.marked && this.objects.nodes.get(name)?.link.hasAttribute("data-focus")) return;
+    this.marked = name;
     for (const [id, { link }] of this.objects.nodes) link.toggleAttribute("data-focus", id === name);
   }
 }

@@ -15,18 +15,21 @@ export function set(element, name, value) {
   if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
-/** Sets a text only where it is another one. */
+/** Sets a text only where it is another one, in the same text node: a new one would be styled anew. */
 export function put(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  if (!element.firstChild) element.textContent = text;
+  else if (element.firstChild.data !== text) element.firstChild.data = text;
 }
 
 /** Keeps a name in its own direction and away from what stands beside it. */
 export const isolated = (text) => `\u2068${text}\u2069`;
 
+const WIDEST = 14; // pixels of a letter: a text that is short enough need not be measured
 const pens = new Map(); // font: {pen, widths}
 
 /** The text, cut with "…" so that it is at most so wide in this font. */
 export function fitted(text, width, font) {
+  if (text.length * WIDEST <= width) return text;
   if (!pens.has(font)) pens.set(font, { pen: Object.assign(document.createElement("canvas").getContext("2d"), { font }), cut: new Map() });
   const { pen, cut } = pens.get(font);
   const key = `${width} ${text}`;
