@@ -32,6 +32,7 @@ PEOPLE = ("/people/", "/people/roles/", "/account/", "/reauthenticate/?next=/acc
 LISTS = (
     *WATCHED,
     "/audit/",
+    "/map/",
     "/history/changes/",
     "/history/",
     "/history/balance/",

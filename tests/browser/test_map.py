@@ -1,0 +1,81 @@
+"""The map in a real browser: drawn, walked by keyboard, lit up, saved; and what remains of it where the layout worker is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from script.screenshots import serious
+from tests.browser.conftest import OpenContext, Stack, Watch
+
+ARRANGED = "[data-map][data-drawn=whole], [data-map][data-drawn=columns]"
+
+
+def opened(stack: Stack, page: Page, query: str = "") -> None:
+    page.goto(f"{stack.url}/map/?{stack.here}&focus=exchange:orders&own=show{query}")
+    expect(page.locator(ARRANGED)).to_be_visible()
+
+
+def node(page: Page, kind: str, name: str) -> Any:
+    return page.locator(f'.map-node[aria-label^="{kind} {name},"]')
+
+
+def test_the_map_is_drawn_and_walked_by_keyboard_along_its_edges(stack: Stack, page: Page) -> None:
+    opened(stack, page)
+    orders, reports = node(page, "exchange", "orders"), node(page, "queue", "reports")
+    expect(orders).to_be_visible()
+    expect(reports).to_be_visible()
+    expect(page.locator(".map-label", has_text="order.*.eu")).to_be_visible()
+    assert serious(page) == []
+    orders.focus()
+    expect(orders).to_be_focused()
+    page.keyboard.press("ArrowRight")
+    expect(reports).to_be_focused()
+    expect(page.locator("[data-map-said]")).to_contain_text("order.*.eu")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile(rf"/queues/{stack.id_of(page, 'queues', 'reports')}/"))
+
+
+@pytest.mark.nightly
+def test_a_refused_layout_worker_leaves_plain_columns_and_the_page_says_so(stack: Stack, open_context: OpenContext, watch: Watch) -> None:
+    watch.expect("worker-src")
+    page = open_context().new_page()
+
+    def refuse(route: Any) -> None:
+        answer = route.fetch()
+        policy = f"{answer.headers['content-security-policy']}; worker-src 'none'"
+        route.fulfill(response=answer, headers={**answer.headers, "content-security-policy": policy})
+
+    page.route(lambda url: urlsplit(url).path == "/map/", refuse)
+    opened(stack, page)
+    expect(page.locator("[data-map-note]")).to_have_text("The browser refused the layout worker. The map is drawn in plain columns instead.")
+    expect(page.locator("[data-map]")).to_have_attribute("data-drawn", "columns")
+    expect(node(page, "queue", "reports")).to_be_visible()
+
+
+@pytest.mark.nightly
+def test_zoom_steps_of_a_path_and_files(stack: Stack, page: Page) -> None:
+    opened(stack, page)
+    ids = [node(page, *what).get_attribute("data-node") for what in (("exchange", "orders"), ("queue", "reports"))]
+    opened(stack, page, f"&path={'~'.join(map(str, ids))}")
+    expect(page.locator("[data-path-said]")).to_have_text("Step 1 of 2: orders")
+    page.get_by_role("button", name="Next step").click()
+    expect(page.locator("[data-path-said]")).to_contain_text("Step 2 of 2: reports")
+    expect(node(page, "queue", "reports")).to_have_attribute("data-lit", "now")
+    for kind, start in (("svg", b"<svg "), ("png", b"\x89PNG")):
+        with page.expect_download() as saved:
+            page.locator(f"[data-map-{kind}]").click()
+        assert saved.value.suggested_filename == f"map.{kind}"
+        assert saved.value.path().read_bytes().startswith(start)
+    for _ in range(9):
+        page.get_by_role("button", name="Zoom out").click()
+    expect(page.locator(".map-svg")).to_have_attribute("data-detail", "vhost")
+    group = page.locator('[data-layer=group] [role="button"]').first
+    expect(group).to_be_visible()
+    group.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".map-svg")).to_have_attribute("data-detail", "object")
