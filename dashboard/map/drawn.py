@@ -20,7 +20,7 @@ from dashboard.layout.queue_levels import length_limit, queue_level
 from dashboard.map.clients import Program
 from dashboard.map.folding import Group
 from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark, More, Slots, structure_of
-from dashboard.map.graph import BINDING, CONSUME, EXCHANGE_BINDING, Edge, Node
+from dashboard.map.graph import BINDING, CONSUME, Edge, Node
 from dashboard.map.loaded import Place
 from dashboard.map.shown import Shown
 from dashboard.map.text import NOUNS, label, more_text, sentence
@@ -86,7 +86,7 @@ class Drawing:
         figures = place.figures.exchanges.get(node.name) or ExchangeFigures(0)
         hidden = levels.unavailable(place.broker, self.now)
         level = self.shown.opened.level("exchange", figures.id, node.broker_id, Level("unknown", hidden) if hidden else Level("ok", "exists"))
-        bound = sum(len(edge.keys) for edge in self.shown.everything.of(node.id) if edge.source == node.id and edge.kind in (BINDING, EXCHANGE_BINDING))
+        bound = place.bindings_out.get(node.name, 0)
         seen = place.whole or bool(node.name)  # what goes through the default exchange is of all queues
         return self._made(
             node, place, level, [node.type or "type unknown", formatting.count(bound, "binding") if node.name else "reaches each queue by its name"],

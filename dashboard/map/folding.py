@@ -10,7 +10,7 @@ from functools import lru_cache
 import msgspec
 
 from dashboard.layout.map_links import CONSUMERS, EXCHANGE, PUBLISHER, QUEUE, WORKER, node_id
-from dashboard.map.graph import CONSUME, CONTROL, DELAYED, EVENTS, HARELINE, Edge, Graph, Node
+from dashboard.map.graph import CONSUME, CONTROL, DELAYED, EVENTS, HARELINE, Edge, EdgeKey, Graph, Node
 from workers.name_patterns import pattern_of
 
 FOLD, APPLICATION, VHOST = "fold", "application", "vhost"
@@ -65,17 +65,33 @@ def alike(graph: Graph, but: Collection[str] = ()) -> dict[str, Node]:
     taken: set[str] = set()
     for pattern, least in ((_numbered, LEAST_ALIKE), (_last_word, LEAST_OF_WORDS)):
         patterns = {one: pattern(node.name) for one, node in graph.nodes.items()}
+        left = {
+            one: node
+            for one, node in graph.nodes.items()
+            if "*" in patterns[one] and one not in but and one not in found and node.kind in FOLDED_KINDS and not node.own
+        }
+        around = _around(graph, left, patterns) if len(left) >= least else {}
         groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
-        for one, node in graph.nodes.items():
-            if "*" in patterns[one] and one not in but and one not in found and node.kind in FOLDED_KINDS and not node.own:
-                around = frozenset([_seen_from(one, edge, graph.nodes, patterns) for edge in graph.of(one)])
-                groups[node.broker_id, node.vhost, node.kind, node.type, patterns[one], around].append(one)
+        for one, node in left.items():
+            groups[node.broker_id, node.vhost, node.kind, node.type, patterns[one], frozenset(around.get(one, ()))].append(one)
         for members in sorted(groups.values(), key=lambda members: (-len(members), members[0])):
             if len(members) < least:
                 continue
             fold = _fold(graph.nodes[members[0]], patterns[members[0]], taken, min(members))
             if fold.id not in but:
                 found |= dict.fromkeys(members, fold)
+    return found
+
+
+def _around(graph: Graph, left: Collection[str], patterns: Mapping[str, str]) -> Mapping[str, set[object]]:
+    """{node: what its edges look like: direction, kind, and kind and pattern of the other end}."""
+    looks = {one: (node.kind, patterns[one]) for one, node in graph.nodes.items()}
+    found: defaultdict[str, set[object]] = defaultdict(set)
+    for source, target, kind in graph.edges:
+        if source in left:
+            found[source].add((kind, looks[target]))
+        if target in left:
+            found[target].add((looks[source], kind))
     return found
 
 
@@ -94,12 +110,6 @@ def _last_word(name: str) -> str:
     return f"{found[1]}*" if found else name
 
 
-def _seen_from(one: str, edge: Edge, nodes: Mapping[str, Node], patterns: Mapping[str, str]) -> tuple[bool, str, str, str]:
-    leaves = edge.source == one
-    other = edge.target if leaves else edge.source
-    return leaves, edge.kind, nodes[other].kind, patterns[other]
-
-
 def _fold(first: Node, pattern: str, taken: set[str], smallest: str) -> Node:
     """The largest group of a pattern keeps its id whoever comes and goes; a second one of the same pattern is known by its first member."""
     name = f"{first.kind}:{pattern}"
@@ -112,40 +122,41 @@ def _fold(first: Node, pattern: str, taken: set[str], smallest: str) -> Node:
 
 def contracted(graph: Graph, stands_for: Mapping[str, Node]) -> Graph:
     """The graph with each group as one node, whose `facts` are a Group, and the edges of its members as one edge for each end and kind."""
+    if not stands_for:
+        return graph
     members: dict[str, list[str]] = defaultdict(list)
     for one, fold in stands_for.items():
         members[fold.id].append(one)
-    found = Graph()
+    nodes: dict[str, Node] = {}
     for node in graph.nodes.values():
         group = stands_for.get(node.id)
         if group is None:
-            found.add(node)
-        elif group.id not in found.nodes:
-            found.add(msgspec.structs.replace(group, facts=Group(tuple(members[group.id]), str(group.facts or group.own or group.kind))))
-    for edge in graph.edges.values():
-        source, target = stands_for.get(edge.source), stands_for.get(edge.target)
+            nodes[node.id] = node
+        elif group.id not in nodes:
+            nodes[group.id] = msgspec.structs.replace(group, facts=Group(tuple(members[group.id]), str(group.facts or group.own or group.kind)))
+    return Graph.of_edges(nodes, _edges(graph, stands_for))
+
+
+def _edges(graph: Graph, stands_for: Mapping[str, Node]) -> dict[EdgeKey, Edge]:
+    """Those of the groups, without what is within one, and without who consumes Celery's machinery, which each worker node does."""
+    ids = {one: fold.id for one, fold in stands_for.items()}
+    busy = {one for one, fold in stands_for.items() if fold.own in (CONTROL, EVENTS)}
+    found: dict[EdgeKey, Edge] = {}
+    merged: dict[EdgeKey, Edge] = {}
+    for key, edge in graph.edges.items():
+        source, target = ids.get(key[0]), ids.get(key[1])
         if source is None and target is None:
-            found.connect(edge)
-        elif not _is_left_out(edge, source, target):
-            _merge(found, edge, source.id if source else edge.source, target.id if target else edge.target)
-    return found
-
-
-def _is_left_out(edge: Edge, source: Node | None, target: Node | None) -> bool:
-    """Within a group; and who consumes machinery, which each worker node does."""
-    within = source is not None and target is not None and source.id == target.id
-    return within or (edge.kind == CONSUME and source is not None and source.own in (CONTROL, EVENTS))
-
-
-def _merge(graph: Graph, edge: Edge, source: str, target: str) -> None:
-    known = graph.edges.get((source, target, edge.kind))
-    if known is None:
-        graph.connect(Edge(source, target, edge.kind, list(edge.keys), edge.note, edge.level, edge.rate, edge.count))
-        return
-    known.keys += edge.keys
-    known.count += edge.count
-    if edge.rate is not None:
-        known.rate = (known.rate or 0.0) + edge.rate
+            found[key] = edge
+        elif source != target and not (edge.kind == CONSUME and key[0] in busy):
+            ends = (source or key[0], target or key[1], edge.kind)
+            known = merged.get(ends)
+            if known is None:
+                merged[ends] = Edge(*ends, list(edge.keys), edge.note, edge.level, edge.rate, edge.count)
+            else:
+                known.keys += edge.keys
+                known.count += edge.count
+                known.rate = known.rate if edge.rate is None else (known.rate or 0.0) + edge.rate
+    return found | merged
 
 
 def stands_for(graph: Graph, group: Callable[[Node], Node | None], but: Collection[str] = ()) -> dict[str, Node]:

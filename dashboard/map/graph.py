@@ -5,7 +5,8 @@ Figures are not in it: it changes only where objects or clients come and go, so 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -78,6 +79,26 @@ class Graph:
         if edge.target != edge.source:
             self.touching.setdefault(edge.target, []).append(edge)
         return edge
+
+    @classmethod
+    def of_edges(cls, nodes: dict[str, Node], edges: dict[EdgeKey, Edge]) -> Graph:
+        """A graph of these, all of whose ends are nodes: tens of thousands of edges at once."""
+        found = cls()
+        found.nodes, found.edges = nodes, edges
+        touching: defaultdict[str, list[Edge]] = defaultdict(list)
+        for (source, target, _), edge in edges.items():
+            touching[source].append(edge)
+            if target != source:
+                touching[target].append(edge)
+        found.touching = dict(touching)
+        return found
+
+    def without_alone(self, ids: Collection[str]) -> Graph:
+        """The graph without these nodes, which no edge touches."""
+        found = Graph()
+        found.nodes = {one: node for one, node in self.nodes.items() if one not in ids}
+        found.edges, found.touching = self.edges, self.touching
+        return found
 
     def of(self, node_id: str) -> list[Edge]:
         """The edges that begin or end there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, partial
@@ -45,6 +45,11 @@ class Place:
         if self.at is not None:
             return queries.topology_as_it_was(self.scope, self.broker, self.vhost, self.at)
         return queries.visible_topology(self.scope, self.broker, self.vhost, self.state)
+
+    @cached_property
+    def bindings_out(self) -> Mapping[str, int]:
+        """How many there are, by exchange."""
+        return Counter([one.source for one in self.topology.bindings])
 
     @cached_property
     def names(self) -> CeleryNames:

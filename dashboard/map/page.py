@@ -132,8 +132,10 @@ class MapPage:
 
     @cached_property
     def rows(self) -> list[Row]:
-        drawing = Drawing(self.shown, self.table.items, self.now)
-        return [self._row(one) for one in drawing.nodes]
+        drawn = {node.id: node for node in self.map.nodes}
+        rest = Drawing(self.shown, [one for one in self.table.items if one not in drawn], self.now)
+        drawn |= {node.id: node for node in rest.nodes}
+        return [self._row(drawn[one]) for one in self.table.items]
 
     def _row(self, node: MapNode) -> Row:
         word, edges = _WORDS[node.level], self.shown.graph.of(node.id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from heapq import nsmallest
 
-from dashboard.map.graph import EdgeKey, Graph, Node
+from dashboard.map.graph import Edge, EdgeKey, Graph, Node
 
 MOST_NODES = 150
 MOST_HOPS = 6
@@ -30,13 +30,14 @@ def distances(graph: Graph, starts: Iterable[str], hops: int, not_through: Colle
     {'a': 0, 'b': 1}
     """
     found = {start: 0 for start in starts if start in graph.nodes}
-    edge = list(found)
+    edge, touching = list(found), graph.touching
     for distance in range(1, hops + 1):
         after = []
         for here in edge:
             if here in not_through and found[here]:
                 continue
-            for other in graph.neighbours(here):
+            for one in touching.get(here, ()):
+                other = one.target if one.source == here else one.source
                 if other not in found:
                     found[other] = distance
                     after.append(other)
@@ -52,16 +53,16 @@ def containing(graph: Graph, text: str) -> list[str]:
 
 def part_of(graph: Graph, ids: Collection[str]) -> Graph:
     """These nodes, and the edges between them."""
-    found = Graph()
-    for one in ids:
-        found.nodes[one] = graph.nodes[one]
-    seen: set[EdgeKey] = set()
-    for one in ids:
-        for edge in graph.of(one):
-            if edge.key not in seen and edge.source in found.nodes and edge.target in found.nodes:
-                seen.add(edge.key)
-                found.connect(edge)
-    return found
+    nodes = {one: graph.nodes[one] for one in ids}
+    edges: dict[EdgeKey, Edge] = {}
+    if 2 * len(nodes) > len(graph.nodes):
+        edges = {key: edge for key, edge in graph.edges.items() if key[0] in nodes and key[1] in nodes}
+    else:
+        for one in nodes:
+            for edge in graph.of(one):
+                if edge.source == one and edge.target in nodes:  # else it comes with its other end
+                    edges[edge.source, edge.target, edge.kind] = edge
+    return Graph.of_edges(nodes, edges)
 
 
 def most_important(graph: Graph, important: Important, first: Sequence[str] = (), most: int = MOST_NODES, together: bool = True) -> list[str]:

@@ -75,7 +75,12 @@ class Shown:
             ids = [one for one in ids if nodes[one].kind == wanted.kind or (looked_for and not self._away[one])]
         if not wanted.own:
             ids = [one for one in ids if nodes[one].own != UNUSED or self.everything.of(one) or (looked_for and not self._away[one])]
-        return self.everything if len(ids) == len(nodes) else part_of(self.everything, ids)
+        if len(ids) == len(nodes):
+            return self.everything
+        left_out = nodes.keys() - set(ids)
+        if not any(self.everything.of(one) for one in left_out):
+            return self.everything.without_alone(left_out)
+        return part_of(self.everything, ids)
 
     @cached_property
     def graph(self) -> Graph:
@@ -83,12 +88,11 @@ class Shown:
         but = {*wanted.opened, *self.starts} if wanted.focus or wanted.path else set(wanted.opened)
         if wanted.zoom != OBJECTS:
             return contracted(found, stands_for(found, virtual_host if wanted.zoom == "vhost" else application, but))
-        if not wanted.own:
-            found = contracted(found, stands_for(found, machinery, but))
+        folds = {} if wanted.own else stands_for(found, machinery, but)
         if wanted.alike:
-            troubled = {one for one, node in found.nodes.items() if self.findings and self.findings_of(node)}
-            found = contracted(found, alike(found, but | troubled))
-        return found
+            troubled = {one for one, node in found.nodes.items() if self.findings_of(node)} if self.findings else set()
+            folds |= alike(found, but | troubled)
+        return contracted(found, folds)
 
     def important(self, node: Node) -> tuple[float, ...]:
         """For sorting: what has a finding first, then what moves and waits most."""

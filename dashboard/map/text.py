@@ -29,7 +29,7 @@ EDGE_NAMES: Mapping[str, str] = {
     FEDERATION: "federation",
     SHOVEL: "shovel",
 }
-KEYS_SHOWN, LONGEST_LABEL = 2, 60
+KEYS_SHOWN, LONGEST_LABEL, MOST_SORTED = 2, 60, 200
 EVERY_MESSAGE = "every message"
 
 
@@ -58,8 +58,10 @@ def label(edge: Edge, source: Node) -> str:
 
 
 def _keys(keys: list[Key], by_headers: bool) -> str:
-    texts = sorted({key_text(key, by_headers) for key in keys})
-    more = f" +{len(texts) - KEYS_SHOWN:,}" if len(texts) > KEYS_SHOWN else ""
+    few = keys if len(keys) <= MOST_SORTED else keys[:MOST_SORTED]
+    texts = sorted({key_text(key, by_headers) for key in few})
+    left = len(texts) + len(keys) - len(few) - KEYS_SHOWN
+    more = f" +{left:,}" if left > 0 else ""
     return f"{', '.join(_cut(text) for text in texts[:KEYS_SHOWN])}{more}"
 
 
