@@ -17,8 +17,10 @@ from brokers.scope import Scope
 from dashboard.findings.open_now import OpenNow
 from dashboard.layout import levels
 from dashboard.layout.addresses import page_links
+from dashboard.layout.map_links import EXCHANGE
 from dashboard.layout.visibility import Step, old_figures
 from dashboard.live import topics
+from dashboard.live.hub import LOOK_CLOSELY
 from dashboard.map.drawn import Drawing, map_of
 from dashboard.map.format import LEVELS, Map, MapEdge, MapNode
 from dashboard.map.graph import Edge
@@ -28,6 +30,7 @@ from dashboard.map.text import EDGE_NAMES, NOUNS, more_text, shown_name
 from dashboard.map.wanted import KINDS, OBJECTS, ZOOMS, Wanted
 
 PAGE_SIZE = 100
+FOLLOWED = (topics.TOPOLOGY, topics.WORKERS, topics.CONNECTIONS, topics.EXCHANGES)
 NEIGHBOURS_LISTED = 4
 MOST_FOLLOWED = 20
 _NO_MARKUP = {ord(one): f"\\u{ord(one):04x}" for one in "<>&"}
@@ -230,11 +233,20 @@ class MapPage:
     def is_old(self) -> bool:
         return self.map.stale and self.at is None
 
+    @cached_property
+    def closely(self) -> list[str]:
+        """The keys of the few exchanges whose publishers the poller reads while the map is open: what is looked at, else those into which most goes."""
+        if self.at is not None:
+            return []
+        exchanges = [node for node in self.map.nodes if node.kind == EXCHANGE and node.href]
+        exchanges.sort(key=lambda node: (node.id != self.map.focus, -(node.into or 0), node.name))
+        return [f"exchange-{node.href.rstrip('/').rpartition('/')[2]}" for node in exchanges[:LOOK_CLOSELY]]
+
     @property
     def topics(self) -> list[str]:
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         here = [(place.broker.pk, place.vhost) for place in self.places][:MOST_FOLLOWED]
-        return names + [topics.Topic(kind, *place).name for place in here for kind in (topics.TOPOLOGY, topics.WORKERS, topics.CONNECTIONS)]
+        return names + [topics.Topic(kind, *place).name for place in here for kind in FOLLOWED]
 
 
 def _some(texts: Sequence[str]) -> list[str]:

@@ -23,7 +23,7 @@ def page(request: HttpRequest) -> HttpResponse:
     shell, shown = shell_of(request), _page(request)
     if request.GET.get("part") == "map":
         return render(request, "map/_map.html", {"page": shown})
-    return render(request, "map/index.html", {"page": shown, **live_page(shown.topics, brokers=shell.brokers, scope=shell.scope)})
+    return render(request, "map/index.html", {"page": shown, **live_page(shown.topics, shown.closely, brokers=shell.brokers, scope=shell.scope)})
 
 
 @one_moment()

@@ -17,7 +17,7 @@ ZOOMS: Mapping[str, str] = {"vhost": "Virtual hosts", "application": "Applicatio
 OBJECTS = "object"
 HOPS_OF_FOCUS, HOPS_OF_TEXT = 2, 1
 MOST_OPENED = 50
-LONGEST, LONGEST_PATH = 600, 4000
+LONGEST, LONGEST_PATH = 600, 6000
 
 
 class Wanted(msgspec.Struct, frozen=True):

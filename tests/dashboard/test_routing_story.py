@@ -151,3 +151,10 @@ def test_a_missing_dead_letter_exchange_and_a_passed_over_policy_are_risks() -> 
         ("notice", "is itself deleted, with its messages, after 1 min without use."),
         ("notice", "may surprise"),
     ]
+
+
+def test_the_steps_for_the_map_are_what_the_message_reaches_at_once() -> None:
+    shown = story_of("orders", "order.new", [("orders", "mail", "order.*"), ("orders", "audit", "#"), ("orders", "fax", "fax.#")], alternate="unrouted")
+    assert shown.steps == [[("exchange", "orders")], [("queue", "audit"), ("queue", "mail")]]
+    assert story_of("orders", "fax", [("orders", "mail", "order.*")], alternate="unrouted").steps == [[("exchange", "orders")], [("exchange", "unrouted")]]
+    assert story_of("missing", "a", []).steps == []

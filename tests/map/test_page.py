@@ -189,3 +189,22 @@ def test_who_may_see_some_queues_sees_nothing_of_the_rest(client: Client) -> Non
     addresses += [f"/map/?at={moment}", f"/api/v1/map?at={moment}"]
     assert [found for address in addresses if (found := leaked(client, address))] == []
     assert {"orders.in", "orders.fan", "orders.eu", "orders.us", "orders@shop"} <= names(map_of(client))
+
+
+def test_the_path_of_a_message_is_on_the_map_with_what_is_beside_it(person: Client, shop: Shop) -> None:
+    shop.add("jobs", "shop.jobs", "b@web-2", "t2", "t1")
+    page = person.get("/routing/?broker=prod&vhost=/&exchange=shop.jobs&routing_key=a").content.decode()
+    link = re.search(r'href="(/map/[^"]*path=[^"]*)"', page)
+    assert link
+    found = map_of(person, unescape(link[1]).removeprefix("/map/"))
+    assert {"shop.jobs", "jobs", "b@web-2"} <= names(found)
+
+
+def test_publishers_are_read_of_the_few_exchanges_that_are_looked_at(person: Client, shop: Shop) -> None:
+    for number in range(5):
+        shop.add(f"q{number}", f"shop.{number}", f"w{number}@web", f"u{number}", "t1")
+    Exchange.objects.filter(name="shop.3").update(publish_in_per_second=5.0)
+    keys = re.findall(r'data-live="(exchange-\d+)"', person.get("/map/").content.decode())
+    assert len(keys) == 3 and keys[0] == f"exchange-{Exchange.objects.get(name='shop.3').pk}"
+    focused = re.findall(r'data-live="(exchange-\d+)"', person.get("/map/?focus=exchange:shop.4").content.decode())
+    assert focused[0] == f"exchange-{Exchange.objects.get(name='shop.4').pk}"

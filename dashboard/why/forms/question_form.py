@@ -12,13 +12,17 @@ from django.urls import reverse
 from brokers.errors import NotRecorded
 from brokers.routing.fields import InvalidQuestion
 from dashboard.layout import json_fields
+from dashboard.layout.map_links import node_id, path_address
 from dashboard.layout.moments import EXAMPLES, moment_of
 from dashboard.layout.spans import Span
 from dashboard.why.forms.what_if import Answer, WhatIf
+from dashboard.why.story.message import Story
 from dashboard.why.where import Where
 
 LONGEST = 100_000
 MOMENT = "at"
+MOST_LIT = 30
+"""Objects of a step: the map draws 150 in all."""
 
 
 class QuestionForm:
@@ -82,6 +86,16 @@ class QuestionForm:
         if moment > self.where.now:
             raise InvalidQuestion(MOMENT, "is in the future")
         return moment
+
+    @property
+    def map_address(self) -> str:
+        """The map with the path of the message lit up; "" where it enters no exchange."""
+        found: Story | None = getattr(self, "story", None)
+        if found is None or not found.steps:
+            return ""
+        broker, vhost = self.where.broker, self.where.vhost
+        steps = [[node_id(kind, broker.pk, vhost, name) for kind, name in step[:MOST_LIT]] for step in found.steps]
+        return path_address(broker.name, vhost, steps)
 
     @property
     def answered(self) -> bool:

@@ -14,6 +14,7 @@ from dashboard.why.drawing.layout import Drawing, drawn
 from dashboard.why.drawing.path import drawn_path
 from dashboard.why.story.destinations import Destination, destination
 from dashboard.why.story.hops import Hop, hop
+from dashboard.why.story.map_path import Reached, map_steps
 from dashboard.why.story.risks import Risk, grouped, risks
 
 MOST_QUEUES = 50
@@ -22,7 +23,7 @@ MOST_QUEUES = 50
 class Story(msgspec.Struct, frozen=True):
     """`risks`: what could still go wrong; `drawing`: None if the message enters no exchange. `end` and `end_text`: where it ends if it surely reaches no
     queue, and what then becomes of it; with destinations `end_text` is what it may reach besides, or "". `is_unknown`: an exchange whose rules are not
-    known is on the path."""
+    known is on the path. `steps`: the path as the map lights it up."""
 
     level: str
     headline: list[Span]
@@ -36,6 +37,7 @@ class Story(msgspec.Struct, frozen=True):
     end_text: str
     drawing: Drawing | None
     is_unknown: bool = False
+    steps: list[list[Reached]] = []
 
 
 def missing_queue(expected: str, queues: Sequence[str]) -> str:
@@ -70,6 +72,7 @@ def story(answer: Explanation, address: Address, expected: str = "", missing: st
         risks=grouped([risk for one in queues for risk in risks(one)]),
         drawing=drawn(taken) if taken else None,
         is_unknown=answer.outcome == "unknown",
+        steps=map_steps(answer),
     )
 
 
