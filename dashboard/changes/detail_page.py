@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta
 from functools import cached_property
 from urllib.parse import urlencode
@@ -41,7 +42,7 @@ class ChangePage:
         """The example message, in words."""
         question = self.explained.question or {}
         key = question.get("routing_key") or "an empty key"
-        headers = f", headers {question['headers']}" if question.get("headers") else ""
+        headers = f", headers {json.dumps(question['headers'], ensure_ascii=False)}" if question.get("headers") else ""
         return f"A message to {question.get('exchange') or 'the default exchange'}, with the key {key}{headers}"
 
     @property
@@ -57,6 +58,7 @@ class ChangePage:
             "vhost": self.change.vhost,
             "exchange": question.get("exchange", ""),
             "routing_key": question["routing_key"],
+            **({"headers": json.dumps(question["headers"], ensure_ascii=False)} if question.get("headers") else {}),
         }
         return f"{reverse('routing')}?{urlencode(parts | ({} if at is None else {'at': at.isoformat()}))}"
 
