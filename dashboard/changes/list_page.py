@@ -80,6 +80,13 @@ class ChangeList(Filtered):
         found = own_queries.marks(self.scope, self.broker.pk if self.broker else None, start, end)
         return [one for one in found if (later_at is None or one.at < later_at) and self._fits(one)]
 
+    def every_mark(self, scope: Scope) -> list[Mark]:
+        """Those that the filter finds of all pages, as far as the scope goes, the latest first; of very many the latest."""
+        if not change_filter.shows_marks(self.wanted):
+            return []
+        start, end = self.wanted.start or self.now - LONG_AGO, self.wanted.end or self.now + marks.AHEAD
+        return [one for one in reversed(own_queries.marks(scope, self.broker.pk if self.broker else None, start, end)) if self._fits(one)]
+
     def _fits(self, mark: Mark) -> bool:
         title, wanted = mark.title.casefold(), self.wanted
         named = all(word.casefold() in title for word in (*wanted.names, *wanted.words))

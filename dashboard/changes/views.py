@@ -111,6 +111,7 @@ async def _pieces(kind: str, listed: ChangeList, session_key: str) -> AsyncItera
         if scope.places == () and len(found) == AT_ONCE:
             yield list_files.ended(kind, exported.ENDED)
             return
+    yield list_files.piece(kind, map(exported.values_of_mark, await sync_to_async(listed.every_mark)(scope)))
 
 
 def _scope_by_now(session_key: str) -> Scope:

@@ -11,6 +11,7 @@ from html import unescape
 from io import StringIO
 from types import ModuleType
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
@@ -19,6 +20,7 @@ from django.test import Client
 from brokers import change_details, diff, store
 from brokers.models import Broker, Change
 from brokers.store import consumer_changes, starts
+from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition
 from dashboard.changes import explained as explained_module
 from dashboard.changes import marks, row
 from dashboard.changes.explained import example, explained
@@ -206,6 +208,27 @@ def test_downloads_and_the_call_have_what_the_list_has(person: Client, broker: B
     assert item["between"][0] < item["between"][1] == item["at"]
     assert person.get("/api/v1/changes", {"kind": "nothing"}).json()["error"]["field"] == "kind"
     assert person.get("/api/v1/changes", {"from": "-1min", "to": "-2min"}).json()["error"]["field"] == "from"
+
+
+def test_a_download_ends_with_the_marks_that_the_filter_finds(person: Client, broker: Broker, now: datetime) -> None:
+    Mark.objects.create(at=now, title="=1.4", url="https://ci.example.org/1", made_by="ada", made_at=now)
+    Mark.objects.create(at=now - timedelta(minutes=3), title="1.3", made_by="bo", made_at=now, broker=broker)
+    rows = list(csv.DictReader(StringIO(exported(person, "csv"))))
+    assert [(row["kind"], row["text"], row["broker"], row["who"]) for row in rows[1:]] == [("mark", "'=1.4", "", "ada"), ("mark", "1.3", "prod", "bo")]
+    assert [json.loads(line)["after"] for line in exported(person, "json", q="kind:mark who:ada").splitlines()] == [{"url": "https://ci.example.org/1"}]
+    assert len(exported(person, "json", q="kind:binding").splitlines()) == 1
+
+
+def test_the_same_message_is_explained_before_and_after_with_its_headers(person: Client, now: datetime) -> None:
+    broker = Broker.objects.create(name="prod", state=Broker.UP, since=now, polled_at=now, poll_seconds=600, version="3.10.8")
+    exchanges, pdf = (ExchangeDefinition("files", "headers"),), BindingDefinition("files", "mail", "queue", "", {"x-match": "all", "kind": "pdf", "paid": True})
+    for ago, bindings in ((10, (pdf,)), (1, ())):
+        topology = a_topology(exchanges=exchanges, queues=(QueueDefinition("mail", "classic"),), bindings=bindings)
+        store.save_topology(broker.pk, {"/": topology}, None, None, None, now - timedelta(minutes=ago))
+    html = unescape(shown(person, f"{AT}{Change.objects.get(kind='binding').pk}/"))
+    assert 'headers {"kind": "pdf", "paid": true}' in html and "no longer reaches mail" in html
+    address = re.findall(r'href="(/routing/[^"]*)">Explain it before', html)[0]
+    assert json.loads(parse_qs(urlsplit(address).query)["headers"][0]) == {"kind": "pdf", "paid": True}
 
 
 def test_the_last_ten_minutes_are_linked_from_every_page(person: Client, broker: Broker) -> None:
