@@ -1,6 +1,6 @@
 """The changes between two moments, as sentences, with the definitions before and after.
 
-Pure. Hareline's own objects (`hareline.…`) are left out, and so are exclusive and auto-delete ones, which reconnecting clients recreate.
+Pure. Hareline's own objects (`hareline.…`) and all of its lab are left out, and so are exclusive and auto-delete ones, which reconnecting clients recreate.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from brokers.change_details import detail_of, names_detail
+from brokers.lab_names import is_of_lab
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, Topology
 
 OWN_PREFIX = "hareline."
@@ -188,7 +189,7 @@ def _policy_change(before: PolicyDefinition, after: PolicyDefinition) -> str:
 
 def _changes(kind: str, what: str, vhost: str, items: Sequence[_Item]) -> list[ChangeText]:
     """One change for each item, or a single one with their number, and the first names, if there are too many."""
-    items = [item for item in items if not is_own(item.name)]
+    items = [] if is_of_lab(vhost) else [item for item in items if not is_own(item.name)]
     if len(items) <= MOST_SENTENCES:
         return [ChangeText(kind, what, vhost, item.name, item.text, item.before, item.after) for item in items]
     plural = {"policy": "policies", "operator_policy": "operator policies"}.get(kind, f"{kind}s")

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from brokers import lab_names
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerRefused, ObjectNotFound
 from brokers.management.management_api import Limits, ManagementApi
@@ -35,21 +36,12 @@ def delete_vhost(api: ManagementApi, name: str) -> None:
     api.change("DELETE", f"/api/vhosts/{quoted(name)}")
 
 
-def prefix(installation: str) -> str:
-    """How the names of an installation's virtual hosts of the lab begin.
-
-    >>> prefix("7f3a")
-    'hareline.7f3a.lab.'
-    """
-    return f"hareline.{installation}.lab."
-
-
 class LabVhosts:
     """The virtual hosts of the lab in one broker. Errors are those of `brokers.errors`."""
 
     def __init__(self, address: BrokerAddress, ca_file: str | None, installation: str) -> None:
         self._api, self._user, self._broker = ManagementApi(address, ca_file, _PATIENCE), address.user, address.name
-        self.prefix = prefix(installation)
+        self.prefix = lab_names.prefix(installation)
 
     def found(self) -> list[str]:
         """The names of those that are there."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from brokers.lab_names import is_of_lab
 from dashboard.findings import grouping
 from dashboard.findings.facts import Facts
 from dashboard.findings.lifecycle import Round
@@ -54,7 +55,7 @@ def look(rules: Sequence[Rule], facts: Facts, thresholds: Thresholds, failed: Ca
             failures.append(rule.KEY)
             unsure[rule.KEY] = [Unsure("the rule failed")]
             mine = [_failed(rule, error)]
-        mine = [one for one in mine if not thresholds.is_off(rule.KEY, one.object.vhost, one.object.name)]
+        mine = [one for one in mine if not is_of_lab(one.object.vhost) and not thresholds.is_off(rule.KEY, one.object.vhost, one.object.name)]
         mine = grouping.grouped(mine, facts)
         facts.found += mine
         found |= {facts.identity(one.rule, one.object, one.detail): one for one in mine}

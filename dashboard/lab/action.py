@@ -10,7 +10,7 @@ from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 
 from brokers import queries as broker_queries
-from brokers.management.changing import prefix
+from brokers.lab_names import prefix
 from dashboard import store
 from dashboard.layout import formatting
 from dashboard.models import LabExperiment, User

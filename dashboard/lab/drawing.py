@@ -9,7 +9,7 @@ import msgspec
 
 from workers.lab.plan import Plan
 
-WIDTH, HEIGHT, GAP_X, GAP_Y = 150, 44, 62, 18
+WIDTH, HEIGHT, GAP_X, GAP_Y = 150, 44, 100, 18
 _PRODUCER, _EXCHANGES, _QUEUES, _NODES = range(4)
 
 
@@ -108,7 +108,7 @@ def _label(plan: Plan, last: Mapping[str, Any] | None) -> str:
 def _arrow(source: Box, target: Box, label: str, *, lit: bool, order: int = 0) -> Arrow:
     x1, y1, x2, y2 = source.x + WIDTH, source.y + HEIGHT // 2, target.x - 5, target.y + HEIGHT // 2
     middle = (x1 + x2) // 2
-    return Arrow(f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}", _short(label), "", lit, order, middle, (y1 + y2) // 2 - 5)
+    return Arrow(f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}", _short(label), "", lit, order, middle, y2 - 5)
 
 
 def _down(source: Box, target: Box, kind: str) -> Arrow:

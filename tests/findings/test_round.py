@@ -42,6 +42,16 @@ def test_a_rule_that_raises_is_a_finding_and_the_others_go_on() -> None:
     assert looked.round.unsure["broken"][0].covers("queue", "/", "mail")
 
 
+def test_what_is_wrong_in_an_experiment_of_the_lab_is_meant_so() -> None:
+    def finds(facts: Facts, _: Thresholds) -> Iterable[Found]:
+        for vhost in ("/", "hareline.7f3a.lab.12", "hareline.shop"):
+            yield Found("found", Object("queue", "jobs", vhost), "warning", "is growing")
+
+    rules = [_rule("found", finds)]
+    looked = round.look(rules, objects.facts(), Thresholds(rules))
+    assert [one.object.vhost for one in looked.round.found.values()] == ["/", "hareline.shop"]
+
+
 @pytest.fixture
 def stored() -> Queue:
     broker = Broker.objects.create(name="prod", state=Broker.UP, reason="", since=NOON - timedelta(days=1), polled_at=NOON, tried_at=NOON, poll_seconds=5.0)
