@@ -30,6 +30,7 @@ from dashboard.map.text import EDGE_NAMES, NOUNS, more_text, shown_name
 from dashboard.map.wanted import KINDS, OBJECTS, ZOOMS, Wanted
 
 PAGE_SIZE = 100
+MANY_NODES = 2000
 FOLLOWED = (topics.TOPOLOGY, topics.WORKERS, topics.CONNECTIONS, topics.EXCHANGES)
 NEIGHBOURS_LISTED = 4
 MOST_FOLLOWED = 20
@@ -241,6 +242,12 @@ class MapPage:
         exchanges = [node for node in self.map.nodes if node.kind == EXCHANGE and node.href]
         exchanges.sort(key=lambda node: (node.id != self.map.focus, -(node.into or 0), node.name))
         return [f"exchange-{node.href.rstrip('/').rpartition('/')[2]}" for node in exchanges[:LOOK_CLOSELY]]
+
+    @property
+    def follows(self) -> str:
+        """What makes the map's part out of date: figures, at every poll, of very many objects more rarely."""
+        often = "tick" if len(self.shown.everything.nodes) <= MANY_NODES else "tick/30"
+        return f"queues exchanges bindings policies workers table clients consumers connections publishers brokers findings {often}"
 
     @property
     def topics(self) -> list[str]:

@@ -23,6 +23,7 @@ from dashboard.map.graph import (
     HARELINE,
     UNUSED,
     Edge,
+    EdgeKey,
     Graph,
     Key,
     Node,
@@ -46,13 +47,14 @@ def structure(broker_id: int, topology: Topology, settings: Settings, names: Cel
     made.bindings()
     made.settings_arrows()
     made.default_exchange()
-    return made.unused_marked()
+    return made.graph()
 
 
 class _Making:
     def __init__(self, broker_id: int, topology: Topology, settings: Settings, names: CeleryNames) -> None:
         self.broker_id, self.topology, self.settings, self.names = broker_id, topology, settings, names
-        self.graph = Graph()
+        self.found: dict[str, Node] = {}
+        self.edges: dict[EdgeKey, Edge] = {}
         self.exchanges: dict[str, str] = {}
         self.queues: dict[str, str] = {}
         gossip = {one.destination for one in topology.bindings if one.destination_type == QUEUE and one.source in names.event_exchanges}
@@ -62,10 +64,10 @@ class _Making:
         vhost = self.topology.vhost
         for exchange in self.topology.exchanges:
             found = self.exchanges[exchange.name] = node_id(EXCHANGE, self.broker_id, vhost, exchange.name)
-            self.graph.add(Node(found, EXCHANGE, exchange.name, vhost, self.broker_id, exchange.type, self.own_of_exchange(exchange.name)))
+            self.found[found] = Node(found, EXCHANGE, exchange.name, vhost, self.broker_id, exchange.type, self.own_of_exchange(exchange.name))
         for queue in self.topology.queues:
             found = self.queues[queue.name] = node_id(QUEUE, self.broker_id, vhost, queue.name)
-            self.graph.add(Node(found, QUEUE, queue.name, vhost, self.broker_id, queue.type or None, self.own_of_queue(queue.name)))
+            self.found[found] = Node(found, QUEUE, queue.name, vhost, self.broker_id, queue.type or None, self.own_of_queue(queue.name))
 
     def own_of_exchange(self, name: str) -> str:
         if name.startswith("hareline."):
@@ -86,27 +88,33 @@ class _Making:
         return DELAYED if is_delay_level(name) or name.startswith(_DELAYED_DELIVERY) else ""
 
     def bindings(self) -> None:
-        connect, exchanges, queues = self.graph.connect, self.exchanges, self.queues
+        edges, exchanges, queues = self.edges, self.exchanges, self.queues
         for one in self.topology.bindings:
             if not one.source:
                 continue
-            to_queue = one.destination_type == QUEUE
-            source, target = exchanges.get(one.source), (queues if to_queue else exchanges).get(one.destination)
-            if source is not None and target is not None:
-                found = connect(Edge(source, target, BINDING if to_queue else EXCHANGE_BINDING, []))
-                found.keys.append(Key(one.routing_key, one.arguments or None))
+            kind, targets = (BINDING, queues) if one.destination_type == QUEUE else (EXCHANGE_BINDING, exchanges)
+            source, target = exchanges.get(one.source), targets.get(one.destination)
+            if source is None or target is None:
+                continue
+            found = edges.get((source, target, kind))
+            if found is None:
+                found = edges[source, target, kind] = Edge(source, target, kind, [])
+            found.keys.append(Key(one.routing_key, one.arguments or None))
+
+    def connect(self, edge: Edge) -> None:
+        self.edges.setdefault(edge.key, edge)
 
     def settings_arrows(self) -> None:
         for exchange in self.topology.exchanges:
             name = self._setting(EXCHANGE, exchange.name, exchange.arguments, "alternate-exchange")
             if isinstance(name, str) and name in self.exchanges:
-                self.graph.connect(Edge(self.exchanges[exchange.name], self.exchanges[name], ALTERNATE, []))
+                self.connect(Edge(self.exchanges[exchange.name], self.exchanges[name], ALTERNATE, []))
         for queue in self.topology.queues:
             name = self._setting(QUEUE, queue.name, queue.arguments, "dead-letter-exchange")
             key = self._setting(QUEUE, queue.name, queue.arguments, "dead-letter-routing-key")
             target = self._dead_letter_target(name, key) if isinstance(name, str) else None
             if target is not None:
-                self.graph.connect(Edge(self.queues[queue.name], target, DEAD_LETTER, [Key(str(key))] if key is not None else []))
+                self.connect(Edge(self.queues[queue.name], target, DEAD_LETTER, [Key(str(key))] if key is not None else []))
 
     def _dead_letter_target(self, name: str, key: Any) -> str | None:
         """The default exchange leads straight to the queue that the key names."""
@@ -121,15 +129,17 @@ class _Making:
         default = self.exchanges.get("")
         if default is None:
             return
+        reached = {target for _, target, _ in self.edges}
         for name, queue in self.queues.items():
-            if all(edge.target != queue for edge in self.graph.of(queue)):
-                self.graph.connect(Edge(default, queue, BINDING, [Key(name)], note="default"))
+            if queue not in reached:
+                self.connect(Edge(default, queue, BINDING, [Key(name)], note="default"))
 
-    def unused_marked(self) -> Graph:
-        """Exchanges that RabbitMQ declares in every virtual host, where no definition uses them."""
+    def graph(self) -> Graph:
+        """Exchanges that RabbitMQ declares in every virtual host, where no definition uses them, are machinery too."""
+        found = Graph.of_edges(self.found, self.edges)
         for name in ("", *PREDECLARED):
-            found = self.exchanges.get(name)
-            if found is not None and not self.graph.of(found):
-                node = self.graph.nodes[found]
-                self.graph.nodes[found] = Node(node.id, node.kind, node.name, node.vhost, node.broker_id, node.type, UNUSED)
-        return self.graph
+            one = self.exchanges.get(name)
+            if one is not None and not found.of(one):
+                node = found.nodes[one]
+                found.nodes[one] = Node(node.id, node.kind, node.name, node.vhost, node.broker_id, node.type, UNUSED)
+        return found
