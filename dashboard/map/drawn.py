@@ -29,6 +29,8 @@ from dashboard.workers.row import free_slots, host_of, level_of, pool_text
 from workers.models import Worker
 
 MOST_MARKS = 5
+ACCOUNTED = 0.8
+"""Rates of exchanges and queues are measured at different moments."""
 Number = TypeVar("Number", int, float)
 
 
@@ -37,6 +39,7 @@ class Drawing:
 
     def __init__(self, shown: Shown, ids: Sequence[str], now: datetime) -> None:
         self.shown, self.now = shown, now
+        self._received: dict[str, float] = {}
         self.ids = [one for one in ids if one in shown.graph.nodes]
 
     @cached_property
@@ -159,17 +162,30 @@ class Drawing:
         return MapEdge(f"{edge.kind}-{edge.source}-{edge.target}", edge.source, edge.target, edge.kind, label(edge, source), rate, LEVELS[edge.level], text)
 
     def _rate(self, edge: Edge, source: Node, target: Node) -> float | None:
-        """What passes a binding, where it is the only path to the queue, and what a node consumes, where nobody else does: the broker reports no other."""
-        if edge.kind == BINDING and target.kind == QUEUE and source.name:
-            place = self.shown.places[target.broker_id, target.vhost]
-            into = [one for one in self.shown.everything.of(target.id) if one.target == target.id]
-            direct = place.figures.exchanges.get("")
-            if len(into) == 1 and direct is not None and place.whole and not direct.publish_out_per_second:
+        """What passes a binding, where it is the only path to the queue and the exchange routes as much as all such queues of it receive; and what a node
+        consumes, where nobody else does: the broker reports no other."""
+        if edge.kind == BINDING and source.kind == EXCHANGE and source.name:
+            place = self.shown.places[source.broker_id, source.vhost]
+            routed = (place.figures.exchanges.get(source.name) or ExchangeFigures(0)).publish_out_per_second
+            if routed == 0:
+                return 0.0
+            if routed is not None and target.kind == QUEUE and self._is_only_path(target) and routed >= ACCOUNTED * self._received_from(source):
                 return self._figures(target).publish_per_second
         if edge.kind == CONSUME and source.kind == QUEUE:
             takers = [one for one in self.shown.everything.of(source.id) if one.kind == CONSUME]
             return self._figures(source).deliver_per_second if len(takers) == 1 else None
         return None
+
+    def _is_only_path(self, queue: Node) -> bool:
+        return sum(one.target == queue.id for one in self.shown.everything.of(queue.id)) == 1
+
+    def _received_from(self, exchange: Node) -> float:
+        """What the queues receive to which it is the only path, by bindings; any other comes through the default exchange."""
+        if exchange.id not in self._received:
+            nodes = self.shown.everything.nodes
+            queues = [nodes[one.target] for one in self.shown.everything.of(exchange.id) if one.kind == BINDING and one.source == exchange.id]
+            self._received[exchange.id] = sum(self._figures(one).publish_per_second or 0 for one in queues if self._is_only_path(one))
+        return self._received[exchange.id]
 
     def _figures(self, queue: Node) -> QueueFigures:
         return self.shown.places[queue.broker_id, queue.vhost].figures.queues.get(queue.name) or QueueFigures(0)

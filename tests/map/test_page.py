@@ -208,3 +208,11 @@ def test_publishers_are_read_of_the_few_exchanges_that_are_looked_at(person: Cli
     assert len(keys) == 3 and keys[0] == f"exchange-{Exchange.objects.get(name='shop.3').pk}"
     focused = re.findall(r'data-live="(exchange-\d+)"', person.get("/map/?focus=exchange:shop.4").content.decode())
     assert focused[0] == f"exchange-{Exchange.objects.get(name='shop.4').pk}"
+
+
+@pytest.mark.parametrize(("routed", "rate"), [(4.0, 4.0), (3.5, 4.0), (1.0, None), (0.0, 0.0), (None, None)])
+def test_the_rate_of_a_binding_is_shown_where_it_is_known(person: Client, shop: Shop, routed: float | None, rate: float | None) -> None:
+    Queue.objects.update(publish_per_second=4.0)
+    Exchange.objects.filter(name="shop.orders").update(publish_out_per_second=routed)
+    edge = next(edge for edge in person.get("/api/v1/map").json()["edges"] if edge["kind"] == "binding")
+    assert edge["rate"] == rate
