@@ -35,6 +35,7 @@ PARTS = {
     "queues": "A broker with 10,000 queues",
     "first_page": "The first page of a visit",
     "findings": "Looking for what is wrong",
+    "map": "The map of a broker with 10,000 queues",
 }
 ON_REQUEST = {"scaling": "How costs grow"}
 """Not among those that run without a name: docs/scaling.md is written from it."""
@@ -49,6 +50,7 @@ QUICK = {
     "queues": ("--queues", "1500", "--polls", "6", "--cell-seconds", "30"),
     "first_page": (),
     "findings": ("--queues", "1500", "--workers", "80", "--tasks", "20000", "--rounds", "8"),
+    "map": ("--queues", "500"),
 }
 """Options of each part that make all of them take some two minutes: figures to compare two versions by, not those of the goals, which are for other sizes."""
 ROUNDS = 3
@@ -87,6 +89,9 @@ METHOD = """
   a binding is added every 10 s, so that bindings are read as often as their budget allows.
 - **findings**: all rules look at one broker after a poll: a tenth of the queues changed, every worker sent a heartbeat, a thousand tasks ended; twenty queues
   hold messages that nobody consumes, twenty workers were killed. Processor time of the thread, reading and storing included; the median of rounds.
+- **map**: a real node with five bindings of each queue, and pages as a real Chromium loads and draws them, its cache empty; from the request to the first
+  drawing, from the click to the next. A tick changes every figure on the map at once: script, style and layout, without paint. The peer arranges the whole
+  graph in Node.js, at most 120 s.
 - **first_page**: Chromium's own count of the bytes that an empty cache has to load, as the web process compresses them.
 """
 
