@@ -4,7 +4,7 @@
 import { heightOf, WIDTH } from "./graph.js";
 
 const PITCH = WIDTH + 110;
-const GAP = 18;
+const GAP = 14;
 
 const middle = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 

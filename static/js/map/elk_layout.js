@@ -16,7 +16,7 @@ const OPTIONS = {
   "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
   "elk.layered.spacing.nodeNodeBetweenLayers": "110",
   "elk.layered.spacing.edgeNodeBetweenLayers": "28",
-  "elk.spacing.nodeNode": "20",
+  "elk.spacing.nodeNode": "14",
   "elk.spacing.edgeNode": "14",
 };
 

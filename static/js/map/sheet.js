@@ -9,7 +9,7 @@ import { Minimap } from "./minimap.js";
 import { make, set } from "./svg.js";
 import { View } from "./zoom.js";
 
-const LEGIBLE = 0.55;
+const LEGIBLE = 0.62; // the scale at which names can be read
 const TALLEST = 56;
 
 // The smallest box around boxes.
@@ -32,7 +32,7 @@ export class Sheet {
     this.groups = new Layer(this.svg, "group");
     this.groups.show(false);
     this.positions = {};
-    this.view = new View(this.svg, this.world, () => this.seen(), () => this.fit());
+    this.view = new View(this.svg, this.world, { changed: () => this.seen(), refit: () => this.fit(), begin: () => this.begin() });
     this.minimap = new Minimap(place, this.view);
     this.current = null; // the node that Tab leads to
     listen(this.svg, this.view, { at: () => this, say, focus: (id) => this.focus(id) });
@@ -64,18 +64,22 @@ export class Sheet {
     if (!this.index.nodes.has(this.current)) this.current = this.graph.nodes[0]?.id ?? null;
     this.rove();
     this.detail = null;
-    if (fit) this.fit();
+    if (fit) this.begin();
     else this.view.show();
   }
 
-  /** All of it: its objects, or where these would be too small to read its applications; what would be too many is shown from its focus on. */
+  /** How a map is first seen: all of it where it can be read, else as large as can be read, around the focus or the middle. */
+  begin() {
+    const { view, graph, index } = this;
+    if (!index || view.scaleOf(view.bounds) >= LEGIBLE) return view.fit();
+    view.fit(index.nodes.has(graph.focus) ? this.boxOf(graph.focus) : view.bounds, LEGIBLE);
+  }
+
+  /** All of it: its objects, or where these would be too small to read, its applications. */
   fit() {
     const { view } = this;
     if (view.scaleOf(view.bounds) >= NEAREST.application || !this.index) return view.fit();
-    this.merge("application");
-    if (view.scaleOf(this.small.bounds) >= LEGIBLE && !this.graph.focus) return view.fit(view.bounds, (NEAREST.application + NEAREST.vhost) / 2);
-    const first = this.index.nodes.has(this.graph.focus) ? this.graph.focus : this.graph.nodes[0].id;
-    view.fit(this.boxOf(first), 0.7);
+    view.fit(view.bounds, (NEAREST.application + NEAREST.vhost) / 2);
   }
 
   seen() {

@@ -8,8 +8,9 @@ const EDGE = 36;
 const HEAD = 34; // of the names of the columns
 
 export class View {
-  constructor(svg, world, changed, refit) {
-    Object.assign(this, { svg, world, changed, refit, scale: 1, x: 0, y: 0, bounds: { left: 0, top: 0, width: 1, height: 1 }, pointers: new Map(), touched: false });
+  constructor(svg, world, { changed, refit, begin }) {
+    Object.assign(this, { svg, world, changed, refit, begin, scale: 1, x: 0, y: 0, bounds: { left: 0, top: 0, width: 1, height: 1 } });
+    Object.assign(this, { pointers: new Map(), touched: false });
     this.measure();
     svg.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
     svg.addEventListener("pointerdown", (event) => this.down(event));
@@ -17,7 +18,7 @@ export class View {
     for (const name of ["pointerup", "pointercancel"]) svg.addEventListener(name, (event) => this.pointers.delete(event.pointerId));
     svg.addEventListener("click", (event) => this.dragged && event.preventDefault(), { capture: true }); // a drag that ends on a link opens nothing
     svg.addEventListener("dragstart", (event) => event.preventDefault());
-    new ResizeObserver(() => this.measure() && (this.touched ? this.show() : this.refit())).observe(svg);
+    new ResizeObserver(() => this.measure() && (this.touched ? this.show() : this.begin())).observe(svg);
   }
 
   measure() {
