@@ -75,3 +75,9 @@ def _in_utc(moment: datetime) -> datetime:
 def moment(at: datetime) -> Any:
     """A moment as a parameter of a statement."""
     return connection.ops.adapt_datetimefield_value(at)
+
+
+def moment_of(found: Any) -> datetime | None:
+    """A moment that a statement has read: SQLite has text, or a datetime without a zone, in UTC."""
+    at = datetime.fromisoformat(found) if isinstance(found, str) else found
+    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)

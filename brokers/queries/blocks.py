@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import chain, groupby
 from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import zstandard
-from django.db.models import Max, Min, Q
+from django.db import connection
 
+from brokers.database.rows import moment as moment_as
+from brokers.database.rows import moment_of
 from brokers.models import Snapshot, SnapshotBlock
 from brokers.queries.outline import Outline
 from brokers.snapshots import METRICS, RAW_STEP, Integers, Moment, Series, metric_index, series_of
 from brokers.snapshots.blocks import Block
 
 _AT_ONCE = 200
+_SNAPSHOTS, _BLOCKS = Snapshot._meta.db_table, SnapshotBlock._meta.db_table
 _FEW = 20
 """So many objects at most are looked up one by one among the blocks."""
 
@@ -55,16 +58,12 @@ def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], 
         return Polled(np.empty(0), series_of(kind, [], ids, names))
     columns = [metric_index(kind, name) for name in names]
     stored = _packed_keyframes(broker_id, kind, known.base, end) if known.is_packed else []
-    rows = Snapshot.objects.filter(broker_id=broker_id, kind=kind, step=RAW_STEP, at__gte=known.base, at__lte=end).order_by("at", "pk")
-    if stored:
-        packed = Q(is_key=False, at__gt=stored[0].at, at__lte=max(one.until for one in stored))
-        rows = rows.exclude(Q(at__in=[one.at for one in stored]) | packed)
     recorded: list[float] = []
 
     def data() -> Iterator[bytes]:
-        for at, frame in rows.values_list("at", "data").iterator(chunk_size=500):
+        for at, frame in _unpacked_polls(broker_id, kind, known.base, end, stored):
             recorded.append(at.timestamp())
-            yield bytes(frame)
+            yield frame
 
     series = series_of(kind, data(), ids, names)
     parts = [Polled(np.array(recorded), series), *_packed(broker_id, kind, stored, ids, columns, end)]
@@ -77,8 +76,26 @@ def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], 
 
 
 def _packed_keyframes(broker_id: int, kind: str, first: datetime, end: datetime) -> list[_Packed]:
-    rows = SnapshotBlock.objects.filter(broker_id=broker_id, kind=kind, at__gte=first, at__lte=end).order_by("at")
-    return [_Packed(*row) for row in rows.values("at").annotate(ends=Max("until"), one=Min("pk")).values_list("at", "ends", "one")]
+    statement = f"SELECT at, max(until), min(id) FROM {_BLOCKS} WHERE broker_id = %s AND kind = %s AND at >= %s AND at <= %s GROUP BY at ORDER BY at"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [broker_id, kind, moment_as(first), moment_as(end)])
+        return [_Packed(moment_of(at), moment_of(until), pk) for at, until, pk in cursor.fetchall()]  # type: ignore[arg-type]
+
+
+def _unpacked_polls(broker_id: int, kind: str, first: datetime | None, end: datetime, stored: Sequence[_Packed]) -> Iterator[tuple[datetime, bytes]]:
+    """The snapshots from the first on that are not in one of these blocks, in order."""
+    where, values = (
+        "broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at <= %s",
+        [broker_id, kind, RAW_STEP, first and moment_as(first), moment_as(end)],
+    )
+    if stored:
+        where += f" AND at NOT IN ({', '.join(['%s'] * len(stored))}) AND (is_key OR at <= %s OR at > %s)"
+        values += [*(moment_as(one.at) for one in stored), moment_as(stored[0].at), moment_as(max(one.until for one in stored))]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT at, data FROM {_SNAPSHOTS} WHERE {where} ORDER BY at, id", values)  # noqa: S608  (names of our own models)
+        while rows := cursor.fetchmany(_AT_ONCE):
+            for at, data in rows:
+                yield moment_of(at), bytes(data)  # type: ignore[misc]
 
 
 def _packed(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[int], columns: Sequence[int], end: datetime) -> Iterator[Polled]:
@@ -86,10 +103,8 @@ def _packed(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[
     if not stored:
         return
     wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
-    rows = SnapshotBlock.objects.filter(_with_any(ids), broker_id=broker_id, kind=kind, at__gte=stored[0].at, at__lte=stored[-1].at)
-    rows = rows.order_by("at", "first_id")
     without = {one.at: one.block for one in stored}
-    for at, group in groupby(rows.values_list("at", "first_id", "last_id", "data").iterator(chunk_size=100), key=itemgetter(0)):
+    for at, group in groupby(_blocks_with(broker_id, kind, stored, ids), key=itemgetter(0)):
         needed = [bytes(data) for _, first, last, data in group if ((wanted >= first) & (wanted <= last)).any()]
         if needed:
             without.pop(at, None)
@@ -114,14 +129,19 @@ def _courses(blocks: Sequence[Block], at: datetime, wanted: Integers, columns: S
     return Polled(recorded[:kept], Series(codes[..., :kept], blocks[0].intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
 
 
-def _with_any(ids: Sequence[int]) -> Q:
-    """Blocks that may have one of these objects."""
-    if len(ids) > _FEW:
-        return Q(first_id__lte=max(ids), last_id__gte=min(ids))
-    found = Q(pk__in=[])
-    for one in ids:
-        found |= Q(first_id__lte=one, last_id__gte=one)
-    return found
+def _blocks_with(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[int]) -> Iterator[tuple[datetime, int, int, bytes]]:
+    """Blocks of these keyframes that may have one of the objects: keyframe, first and last object, bytes."""
+    ranges = [(one, one) for one in ids] if len(ids) <= _FEW else [(max(ids), min(ids))]
+    if not ranges:
+        return
+    where = " OR ".join(["first_id <= %s AND last_id >= %s"] * len(ranges))
+    statement = f"SELECT at, first_id, last_id, data FROM {_BLOCKS} WHERE broker_id = %s AND kind = %s AND at >= %s AND at <= %s AND ({where})"  # noqa: S608
+    values = [broker_id, kind, moment_as(stored[0].at), moment_as(stored[-1].at), *chain.from_iterable(ranges)]
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} ORDER BY at, first_id", values)
+        while rows := cursor.fetchmany(_AT_ONCE):
+            for at, first, last, data in rows:
+                yield moment_of(at), first, last, data  # type: ignore[misc]
 
 
 def packed_moment(broker_id: int, kind: str, key_at: datetime, at: datetime) -> tuple[datetime, Moment] | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db import connection
 
-from brokers.models import Broker, Rollup, Snapshot, SnapshotBlock
+from brokers.database.rows import moment, moment_of
+from brokers.models import Rollup, Snapshot, SnapshotBlock
 from brokers.rollups import STEPS
 from brokers.snapshots import RAW_STEP
 from brokers.tiers import Reach
@@ -37,22 +39,23 @@ class Outline(NamedTuple):
 
 
 def outline(broker_id: int, kind: str, start: datetime, end: datetime) -> Outline:
-    of_kind: dict[str, Any] = {"broker_id": OuterRef("pk"), "kind": kind}
-    keys = Snapshot.objects.filter(**of_kind, step=RAW_STEP, is_key=True)
-    wanted = {
-        "keyframe": _one(keys.filter(at__lte=start), "-at"),
-        "first_keyframe": _one(keys, "at"),
-        "last_block": _one(SnapshotBlock.objects.filter(**of_kind), "-at"),
-    }
-    for step in STEPS:
-        rollups = Rollup.objects.filter(**of_kind, step=step)
-        wanted |= {f"first_{step}": _one(rollups, "at"), f"last_{step}": _one(rollups, "-at")}
-    row = Broker.objects.filter(pk=broker_id).annotate(**wanted).values(*wanted).first() or dict.fromkeys(wanted)
-    first = row["first_keyframe"]
-    base = row["keyframe"] or (first if first is not None and first <= end else None)
-    ends = {step: (begin, last) for step in STEPS if (begin := row[f"first_{step}"]) is not None and (last := row[f"last_{step}"]) is not None}
-    return Outline(base, first, row["last_block"], ends)
+    values: list[Any] = [broker_id, kind, moment(start), *[broker_id, kind] * (2 + 2 * len(STEPS))]
+    with connection.cursor() as cursor:
+        cursor.execute(_statement(), values)
+        before, first, last_block, *reaches = (moment_of(at) for at in cursor.fetchone())
+    base = before or (first if first is not None and first <= end else None)
+    pairs = zip(STEPS, reaches[::2], reaches[1::2], strict=True)
+    return Outline(base, first, last_block, {step: (begin, last) for step, begin, last in pairs if begin is not None and last is not None})
 
 
-def _one(rows: QuerySet[Any], order: str) -> Subquery:
-    return Subquery(rows.order_by(order).values("at")[:1])
+@cache
+def _statement() -> str:
+    """The last keyframe at or before a moment, the first one, the last block, and of each rollup's step the first and the last interval. Written out: Django
+    takes longer to build it than all of a queue's last hour takes to read."""
+    snapshots, blocks, rollups = (model._meta.db_table for model in (Snapshot, SnapshotBlock, Rollup))
+    keys = f"FROM {snapshots} WHERE broker_id = %s AND kind = %s AND step = {RAW_STEP} AND is_key"
+    of_steps = [f"FROM {rollups} WHERE broker_id = %s AND kind = %s AND step = {step}" for step in STEPS]
+    found = [f"SELECT at {keys} AND at <= %s ORDER BY at DESC", f"SELECT at {keys} ORDER BY at"]
+    found.append(f"SELECT at FROM {blocks} WHERE broker_id = %s AND kind = %s ORDER BY at DESC")  # noqa: S608  (names of our own models, as above)
+    found += [f"SELECT at {of_step} ORDER BY at{order}" for of_step in of_steps for order in ("", " DESC")]
+    return f"SELECT {', '.join(f'({one} LIMIT 1)' for one in found)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 import numpy as np
 import zstandard
@@ -35,6 +36,16 @@ def gap_frame(kind: str, interval_seconds: float) -> bytes:
     """The frame that starts a gap: nothing is known until the next keyframe."""
     metrics = len(METRICS[kind])
     return _HEADER.pack(VERSION, _KEY | _GAP, round(interval_seconds * 1000), metrics) + _COUNT.pack(0) + bytes(metrics + 1)
+
+
+MOST_SHARED_BYTES = 16_384
+"""Larger frames are not kept: a hundred of them would take the memory of a process."""
+
+
+@lru_cache(maxsize=128)
+def shared_frame(data: bytes) -> Frame:
+    """The frame, kept for a while: the latest ones are in the course of every queue that is shown. Not to be changed. Raises UnreadableSnapshot."""
+    return Frame(data, zstandard.ZstdDecompressor())
 
 
 class Frame:

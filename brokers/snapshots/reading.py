@@ -10,7 +10,7 @@ import numpy.typing as npt
 import zstandard
 
 from brokers.snapshots.codes import Integers, numbers
-from brokers.snapshots.frames import Frame
+from brokers.snapshots.frames import MOST_SHARED_BYTES, Frame, shared_frame
 from brokers.snapshots.metrics import METRICS, Metric, metric_index
 
 
@@ -84,7 +84,7 @@ def columns_of(frames: Iterable[bytes], ids: Sequence[int], columns: Sequence[in
     codes: list[Integers] = []
     read: list[tuple[float, bool]] = []
     for data in frames:
-        frame = Frame(data, decompressor)
+        frame = shared_frame(data) if len(data) <= MOST_SHARED_BYTES else Frame(data, decompressor)
         if frame.is_key:
             now[:] = 0
         _advance(now, frame, columns, wanted)
