@@ -204,9 +204,9 @@ def maintain(broker: int, begins: int) -> None:
     rollups, parent = HistoryRollups(), os.getppid()
     os.write(begins, b".")
     while os.getppid() == parent:
+        pack_history()
         if last := last_poll(broker, "queues"):
             rollups.update(last)
-        pack_history()
 
 
 def check() -> None:
@@ -216,6 +216,7 @@ def check() -> None:
 
     from brokers.bands import bands
     from brokers.models import SnapshotBlock
+    from brokers.packing import pack_history
     from brokers.queries.frames import moment
     from brokers.queries.rollups import last_poll
     from brokers.queries.spans import spans
@@ -227,6 +228,8 @@ def check() -> None:
     polls, names = round((last - START) / POLL) + 1, [metric.name for metric in METRICS["queues"]]
     rollups = HistoryRollups()
     while rollups.update(last + timedelta(hours=1)):
+        pass
+    while pack_history():
         pass
     ids = list(range(1, QUEUES + 1))
     truth = np.array([[[np.nan if one is None else one for one in numbers(poll, queue)] for queue in ids] for poll in range(polls)], np.float64)

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from script.rabbitmq_node import GUARD, RabbitNode
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 90
+START_SECONDS = 300
 STOP_SECONDS = 8
 STOPPED_SECONDS = 0.05  # until a signal has certainly stopped a process
 COMMANDS = {
