@@ -36,6 +36,7 @@ OTHERS = {
     "periodic": "tasks/periodic/",
     "capacity": "workers/capacity/",
     "matrix": "workers/matrix/",
+    "map": "map/",
     "history": "history/",
     "changes": "history/changes/",
     "compare": "history/compare/",
