@@ -86,10 +86,22 @@ def _off_tag(tag: re.Match[str]) -> str:
 
 def _address(found: re.Match[str], at: str, always: Collection[str], static: str) -> str:
     value = unescape(found["value"])
-    path, _, fragment = value.partition("#")
-    where, _, query = path.partition("?")
+    path = value.partition("#")[0]
+    where = path.partition("?")[0]
     elsewhere = (value and value[0] not in "/?") or value.startswith(("//", static)) or not path
-    if elsewhere or where in always or "/api/" in where or any(part.startswith("at=") for part in query.split("&")):
+    if elsewhere or where in always or "/api/" in where or (carried_to := with_moment(value, at)) == value:
         return found[0]
-    carried_to = f"{where}?{f'{query}&' if query else ''}at={quote(at, safe='')}{f'#{fragment}' if fragment else ''}"
     return f'{found["before"]}{found["name"]}="{escape(carried_to)}"'
+
+
+def with_moment(address: str, at: str) -> str:
+    """The address at the moment, or as it is if it has one of its own.
+
+    >>> with_moment("/queues/?what=a#b", "2026-11-24T03:10:50Z"), with_moment("/queues/?at=now", "2026-11-24T03:10:50Z")
+    ('/queues/?what=a&at=2026-11-24T03%3A10%3A50Z#b', '/queues/?at=now')
+    """
+    path, _, fragment = address.partition("#")
+    where, _, query = path.partition("?")
+    if any(part.startswith("at=") for part in query.split("&")):
+        return address
+    return f"{where}?{f'{query}&' if query else ''}at={quote(at, safe='')}{f'#{fragment}' if fragment else ''}"

@@ -20,7 +20,7 @@ from django.utils import timezone
 from brokers import queries
 from brokers.errors import NotRecorded
 from dashboard.api import error_answers
-from dashboard.layout.carried_moment import carried
+from dashboard.layout.carried_moment import carried, with_moment
 from dashboard.layout.moments import AT, NoSuchMoment, at_text, past_moment
 from dashboard.people.access import scope_of
 
@@ -99,14 +99,8 @@ def address_at(request: HttpRequest, at: datetime | str | None) -> str:
 def _with_moment(response: HttpResponseBase, at: datetime) -> HttpResponseBase:
     text, always = at_text(at), [reverse(name) for name in ALWAYS]
     if "Location" in response.headers and not urlsplit(response.headers["Location"]).netloc:
-        response.headers["Location"] = _moved(response.headers["Location"], text)
+        response.headers["Location"] = with_moment(response.headers["Location"], text)
     if isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").startswith("text/html"):
         html = response.content.decode(response.charset)
         response.content = carried(html, text, always, settings.STATIC_URL).encode(response.charset)
     return response
-
-
-def _moved(location: str, text: str) -> str:
-    if "at=" in urlsplit(location).query:
-        return location
-    return f"{location}{'&' if '?' in location else '?'}at={text}"

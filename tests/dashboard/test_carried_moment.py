@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.layout.carried_moment import REASON, carried
+from dashboard.layout.carried_moment import REASON, carried, with_moment
 from dashboard.layout.moment_slider import BARS, STRETCHES, slider
 from dashboard.layout.moments import at_text, moment_of, past_moment
 from tests.every_case import every_case
@@ -48,6 +48,16 @@ CASES = {
 def test_the_moment_is_carried(name: str) -> None:
     before, after = CASES[name]
     assert carried(before, AT, ["/theme/"]) == after
+
+
+def test_a_redirect_keeps_the_moment_whatever_its_parameters_are_called() -> None:
+    cases = {
+        "/q/": f"/q/?{CARRIED}",
+        "/q/?format=csv": f"/q/?format=csv&{CARRIED}",
+        "/q/?what=a#row": f"/q/?what=a&{CARRIED}#row",
+        "/q/?a=1&at=now": "/q/?a=1&at=now",
+    }
+    assert {address: with_moment(address, AT) for address in cases} == cases
 
 
 @given(st.integers(0, 10**15))
