@@ -43,13 +43,14 @@ def _few(count: int, needed: int) -> Verdict:
 
 
 def even(tally: Tally, now: float) -> Verdict:
-    found, needed = shares(tally), FEW * len(tally.nodes)
-    total = sum(seen.done for seen in tally.nodes.values())
+    """Of what each node got: a node with a large prefetch may not be through with its share."""
+    got, needed = {name: seen.got for name, seen in tally.nodes.items()}, FEW * len(tally.nodes)
+    total = sum(got.values())
     if total < needed:
         return _few(total, needed)
-    usual = 1 / len(found)
-    off = max(abs(share - usual) for share in found.values())
-    text = f"Of {total:,} messages each node did {usual:.1%}, give or take {off * 100:.1f} percentage points."
+    usual = 1 / len(got)
+    off = max(abs(count / total - usual) for count in got.values())
+    text = f"Of {total:,} messages each node got {usual:.1%}, give or take {off * 100:.1f} percentage points."
     return Verdict("yes" if off <= EVEN else "no", text)
 
 
