@@ -23,14 +23,19 @@ class LiveMap {
     });
     const { view } = this.sheet;
     const zooms = { closer: () => view.zoomBy(1.25), farther: () => view.zoomBy(0.8), fit: () => this.sheet.fit() };
-    const others = { again: () => this.follow(true), svg: () => this.save("svg"), png: () => this.save("png"), show: () => frame.toggleAttribute("data-open", true) };
+    const others = { again: () => this.follow(true), svg: () => this.save("svg"), png: () => this.save("png"), show: () => this.open() };
     for (const [name, act] of Object.entries({ ...zooms, ...others })) this.part(name).addEventListener("click", act);
+  }
+
+  open() {
+    this.frame.toggleAttribute("data-open", true);
+    this.follow();
   }
 
   /** The graph that the page holds now. `again`: arranged anew. */
   async follow(again = false) {
     const text = graphText();
-    if (!text || (text === this.text && !again)) return;
+    if (!text || (text === this.text && !again) || !this.part("sheet").clientWidth) return; // a phone draws on request
     this.text = text;
     const graph = JSON.parse(text);
     this.sheet.update(graph, !still.matches && !this.isOld(graph) && !document.body.matches(".past"));
