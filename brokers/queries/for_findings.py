@@ -10,9 +10,11 @@ import msgspec
 from django.db.models import Count, Q, Sum
 
 from brokers.database.rows import RowsOf
-from brokers.models import Binding, Broker, Change, ClientTrend, Connection, Node, Queue, Transfer, VirtualHost
+from brokers.models import Binding, Broker, Change, ClientTrend, Connection, Exchange, Node, Queue, Transfer, VirtualHost
 
 AT_ONCE = 500
+MOST_BUSY = 200
+OWN_PRODUCT = "Hareline"
 T = TypeVar("T")
 
 
@@ -24,6 +26,15 @@ class ClosedClient(msgspec.Struct, frozen=True):
     peer_host: str
     product: str
     closed: int
+
+
+class BusyQueue(msgspec.Struct, frozen=True):
+    """A queue of which consumers acknowledge much."""
+
+    pk: int
+    vhost: str
+    name: str
+    ack_per_second: float
 
 
 _NODES, _VHOSTS, _TRANSFERS, _TRENDS = RowsOf(Node), RowsOf(VirtualHost), RowsOf(Transfer), RowsOf(ClientTrend)
@@ -88,6 +99,44 @@ def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> l
             rows = Binding.objects.filter(broker_id=broker_id, vhost=vhost, destination__in=some, destination_type="queue", gone_at=None).exclude(source="")
             found += rows.order_by("pk").values_list("vhost", "source", "destination", "routing_key", "first_seen_at", "arguments", "properties_key")
     return found
+
+
+def busy_queues(broker_id: int, ack_per_second: float) -> list[BusyQueue]:
+    """The queues of which at least so much is acknowledged, the busiest first; MOST_BUSY at most."""
+    rows = Queue.objects.filter(broker_id=broker_id, gone_at=None, ack_per_second__gte=ack_per_second, consumers__gt=0).order_by("-ack_per_second", "pk")
+    return [BusyQueue(*row) for row in rows.values_list("pk", "vhost", "name", "ack_per_second")[:MOST_BUSY]]
+
+
+def only_connections(broker_id: int) -> list[Connection]:
+    """The connections that are the only one of their virtual host, Hareline's own left out."""
+    rows = Connection.objects.filter(broker_id=broker_id, gone_at=None).exclude(product__startswith=OWN_PRODUCT)
+    alone = rows.order_by().values("vhost").annotate(connections=Count("pk")).filter(connections=1)
+    vhosts = list(alone.values_list("vhost", flat=True)[:AT_ONCE])
+    return list(rows.filter(vhost__in=vhosts).order_by("vhost")) if vhosts else []
+
+
+def exchanges_by_name(broker_id: int, vhost: str, names: Collection[str]) -> dict[str, tuple[int, float | None]]:
+    """{exchange: (primary key, what is published to it a second; None if nothing ever was, or it is not known)} of those that exist."""
+    found: dict[str, tuple[int, float | None]] = {}
+    for some in _parts(sorted(names)):
+        rows = Exchange.objects.filter(broker_id=broker_id, vhost=vhost, name__in=some, gone_at=None)
+        found.update({name: (pk, rate) for name, pk, rate in rows.values_list("name", "pk", "publish_in_per_second")})
+    return found
+
+
+def queues_by_name(broker_id: int, vhost: str, names: Collection[str]) -> dict[str, int]:
+    """{queue: primary key} of those that exist."""
+    found: dict[str, int] = {}
+    for some in _parts(sorted(names)):
+        found.update(Queue.objects.filter(broker_id=broker_id, vhost=vhost, name__in=some, gone_at=None).values_list("name", "pk"))
+    return found
+
+
+def queues_with_priorities(broker_id: int, vhost: str, names: Collection[str]) -> set[str]:
+    """Which of these queues take priorities, or may: those with x-max-priority, and quorum queues, which know two since RabbitMQ 4.0."""
+    rows = (Queue.objects.filter(broker_id=broker_id, vhost=vhost, name__in=some, gone_at=None) for some in _parts(sorted(names)))
+    known = (row for some in rows for row in some.values_list("name", "type", "arguments"))
+    return {name for name, kind, arguments in known if kind != "classic" or (arguments or {}).get("x-max-priority")}
 
 
 def latest_change(broker: Broker) -> int | None:

@@ -37,7 +37,7 @@ def topology(broker_id: int, vhost: str, state: kept.State = None) -> Topology:
     known = _kept.get(place)
     if known is not None and known[0] == fingerprint:
         return known[1]
-    found = _read(broker_id, vhost)
+    found = read(broker_id, vhost)
     _kept[place] = (fingerprint, found)
     while len(_kept) > MOST_KEPT:
         _kept.popitem(last=False)
@@ -133,7 +133,8 @@ class _Arguments:
         return found
 
 
-def _read(broker_id: int, vhost: str) -> Topology:
+def read(broker_id: int, vhost: str) -> Topology:
+    """The current topology, read anew and not kept: for what looks at each once. No scope."""
     here = {"broker_id": broker_id, "vhost": vhost}
     live = {**here, "gone_at": None}
     text, read = Cast("arguments", TextField()), _Arguments()

@@ -11,14 +11,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 
+from dashboard.findings import priorities
 from workers.destinations.near_routes import near_routes
 from workers.destinations.settings import setting_named
 
-What = Literal["binding", "queue twice", "route unmatched", "route undeclared", "settings"]
+What = Literal["binding", "queue twice", "route unmatched", "route undeclared", "settings", "priority"]
 MASK = "********"
 _MOST_ROUTES = 1000
 
@@ -66,9 +68,9 @@ There = Callable[[str, Collection[str]], Collection[str]]
 """Of a virtual host and names of queues, which of them exist."""
 
 
-def found(reported: Iterable[Reported], bound: Iterable[Bound], there: There) -> list[Drift]:
+def found(reported: Iterable[Reported], bound: Iterable[Bound], there: There, with_priorities: There | None = None) -> list[Drift]:
     """Everything that drifted in a broker. `reported`: of the workers that are online; `bound`: its bindings of exchanges other than the default one to
-    queues that they consume."""
+    queues that they consume; `with_priorities`: which queues take priorities, None: not known."""
     by_vhost: dict[str, list[Reported]] = defaultdict(list)
     for one in reported:
         by_vhost[one.vhost].append(one)
@@ -82,6 +84,11 @@ def found(reported: Iterable[Reported], bound: Iterable[Bound], there: There) ->
         configured = _configurations(workers)
         drifts += [*_named_twice(workers, configured), *_routes(workers, configured, there)]
         drifts += [*_settings(workers), *_bindings(workers, configured, bindings[vhost])]
+        if with_priorities is not None:
+            given = [(has.settings, has.hostnames, _entries(has.settings.get("task_routes"))) for has in configured]
+            tasks = [task for listed in _each(one.registered for one in workers) for task in listed]
+            ignored = priorities.ignored(given, tasks, partial(there, vhost), partial(with_priorities, vhost))
+            drifts += [Drift("priority", vhost, one.queue, workers=one.workers, at=_at(workers), values=one.by) for one in ignored]
     return drifts
 
 

@@ -50,7 +50,7 @@ class DriftReader:
         reported = [one for _, one in self._reported.values()]
         consumed = {(one.vhost, str(queue.get("name"))) for one in reported for queue in one.queues or ()}
         bound = [Bound(*row) for row in for_findings.bindings_of_queues(broker.pk, consumed)]
-        self._found = drift.found(reported, bound, partial(for_findings.queues_there, broker.pk))
+        self._found = drift.found(reported, bound, partial(for_findings.queues_there, broker.pk), partial(for_findings.queues_with_priorities, broker.pk))
         self._read_at, self._configured = now, configured
         return self._found
 

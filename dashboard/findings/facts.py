@@ -6,7 +6,7 @@ round costs little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -20,10 +20,11 @@ from dashboard.findings.outcomes import TaskOutcomes
 from dashboard.findings.passage import Passage
 from dashboard.findings.queue_context import QueueContext
 from dashboard.findings.rule import Found, Object, identity
+from dashboard.findings.topology_faults import TopologyFault
 
 if TYPE_CHECKING:
     from brokers.models import Broker, Change, ClientTrend, Connection, Consumer, Heartbeat, Node, PollAttempt, Queue, Transfer, VirtualHost
-    from brokers.queries.for_findings import ClosedClient
+    from brokers.queries.for_findings import BusyQueue, ClosedClient
     from dashboard.findings.missed_runs import Expected
     from dashboard.models import Target
     from workers.models import EventSource, Worker
@@ -73,6 +74,13 @@ class Facts:
     drift: Sequence[Drift] | None = None  # None: not known yet
     passage: Passage | None = None  # None: nothing is known of it
     installation: Installation | None = None  # in the round about Hareline itself
+    topology_faults: Sequence[TopologyFault] | None = None  # None: not known yet
+    busy_queues: Callable[[float], Sequence[BusyQueue]] = lambda _: ()
+    """The queues of which at least so many messages a second are acknowledged."""
+    consuming_nodes: Callable[[str, str], Collection[str]] = lambda _, __: ()
+    """Read only of busy queues, by (virtual host, queue): the worker nodes, or hosts of other clients, that consume it."""
+    only_connections: Callable[[], Sequence[Connection]] = tuple
+    """The connections that are the only one of their virtual host."""
     blocked: Callable[[], tuple[Sequence[Connection], int]] = lambda: ((), 0)
     """Read only where there is an alarm: the first connections of the broker that are blocked, and how many are."""
     closed_lately: Callable[[], Sequence[ClosedClient]] = tuple

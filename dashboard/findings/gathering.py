@@ -18,6 +18,7 @@ from dashboard.findings.facts import Facts
 from dashboard.findings.installation import Installation
 from dashboard.findings.kept import Kept
 from dashboard.findings.rule import Object
+from dashboard.layout.consumption import consumers_by_queue
 from dashboard.models import Finding
 from workers import queries as worker_queries
 from workers.models import EventSource, Worker
@@ -57,6 +58,10 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         expected=kept.missed.expected(broker, now),
         drift=kept.drift(broker, workers, now),
         passage=kept.passages.note(broker, sources, now),
+        topology_faults=kept.topology.faults(broker, polled.vhosts, now),
+        busy_queues=lambda rate: for_findings.busy_queues(broker.pk, rate),
+        consuming_nodes=lambda vhost, queue: _nodes(broker, vhost, queue),
+        only_connections=lambda: for_findings.only_connections(broker.pk),
         blocked=lambda: for_findings.blocked_connections(broker),
         closed_lately=lambda: for_findings.closed_clients(broker, now - CLOSED_WITHIN),
         names_now=for_findings.names_now,
@@ -70,6 +75,11 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
 def _counters(workers: Iterable[Worker], sources: Iterable[EventSource]) -> dict[tuple[str, int], int]:
     found = {("lost of worker", worker.pk): worker.lost_events for worker in workers if worker.state == Worker.ONLINE}
     return found | {("refused", source.pk): source.refused_events for source in sources}
+
+
+def _nodes(broker: Broker, vhost: str, queue: str) -> set[str]:
+    """The worker nodes that consume a queue, and the hosts of its other clients."""
+    return {one.hostname or one.consumer.peer_host for one in consumers_by_queue(broker.pk, vhost, broker).get((vhost, queue), ())}
 
 
 def own_facts(open_now: Iterable[Finding], now: datetime, unusable_targets: Sequence[tuple[str, str, datetime]] = ()) -> Facts:

@@ -18,6 +18,7 @@ from dashboard.findings.missed_reader import MissedReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
 from dashboard.findings.passage import Passages
 from dashboard.findings.polled import PolledReader
+from dashboard.findings.topology_reader import TopologyReader
 from workers.models import Worker
 from workers.queries.for_rules import WorkerReader
 from workers.queries.held_tasks import EndedRow, HeldTasks, ended_tasks, held_tasks
@@ -59,7 +60,7 @@ class Kept:
         self._outcomes, self._changed_at = Outcomes(), _NEVER
         self._counted: OrderedDict[int, None] = OrderedDict()
         self._held: dict[int, tuple[datetime | None, datetime, HeldTasks]] = {}
-        self._drift, self.missed = DriftReader(), MissedReader()
+        self._drift, self.missed, self.topology = DriftReader(), MissedReader(), TopologyReader()
 
     def outcomes(self, broker: Broker, now: datetime, in_trouble: Collection[Key]) -> list[TaskOutcomes]:
         """How the latest executions of tasks ended; reads those that ended since the last round."""

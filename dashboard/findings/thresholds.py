@@ -43,6 +43,10 @@ class Thresholds:
     def is_off(self, rule: str, vhost: str = "", name: str = "") -> bool:
         return bool(self.explicit(rule, OFF, vhost, name))
 
+    def explicit_any(self, rule: str, threshold: str) -> bool:
+        """Whether people set it for any object of the broker."""
+        return (rule, threshold) in self._settings
+
     def explicit(self, rule: str, threshold: str, vhost: str = "", name: str = "") -> float | None:
         """What people set; None if nobody did: then what was learned of the object may count before the default."""
         if (rule, threshold) not in self._settings:

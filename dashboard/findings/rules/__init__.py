@@ -5,6 +5,8 @@ Adding one: a module with the names of `dashboard.findings.rule.Rule`, a line he
 
 from dashboard.findings.rule import Rule
 from dashboard.findings.rules import (
+    alternate_nowhere,
+    autoscale_conflict,
     broker_away,
     broker_flapping,
     broker_version,
@@ -12,20 +14,25 @@ from dashboard.findings.rules import (
     client_leak,
     clock_skew,
     consumer_timeout,
+    dead_letter_path,
     dead_letters,
     events_lost,
     events_off,
     events_unavailable,
     growing,
     no_consumer,
+    no_way_out,
     node_down,
     notification_failing,
     oldest_message,
+    one_connection,
+    one_node,
     own_process,
     own_storage,
     own_work,
     partition,
     periodic_missed,
+    priority_ignored,
     publishers_blocked,
     queue_named_twice,
     queue_unavailable,
@@ -39,6 +46,7 @@ from dashboard.findings.rules import (
     transfer_down,
     unconsumed_route,
     unroutable,
+    useless_binding,
     watched_twice,
     worker_gone,
 )
@@ -76,6 +84,14 @@ RULES: tuple[Rule, ...] = (
     route_undeclared,
     settings_differ,
     broker_version,
+    dead_letter_path,
+    alternate_nowhere,
+    no_way_out,
+    useless_binding,
+    priority_ignored,
+    autoscale_conflict,
+    one_node,
+    one_connection,
 )
 """Those that look at one broker."""
 
