@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
-from dashboard.capacity.arrangement import MEANINGS, arrangements
+from dashboard.layout.queues_and_nodes import MEANINGS, arrangements
 from workers.name_patterns import pattern_of
 
 MOST_ROWS, MOST_COLUMNS = 200, 100

@@ -11,10 +11,10 @@ from django.urls import reverse
 
 from brokers.models import Broker
 from brokers.scope import Scope
-from dashboard.capacity.arrangement import MEANINGS
 from dashboard.capacity.loaded import Loaded, loaded, reported
 from dashboard.capacity.matrix import CONSUMES, PROBABLY, REPORTED, Consumption, Matrix, matrix
 from dashboard.layout.addresses import ListAddress
+from dashboard.layout.queues_and_nodes import MEANINGS
 from dashboard.layout.visibility import Step, old_figures
 from dashboard.live import topics
 from dashboard.workers.visibility import no_events

@@ -18,8 +18,10 @@ from brokers.scope import Scope
 from dashboard.exchanges.publishers import Publisher, publishers_of
 from dashboard.exchanges.row import exchange_row, features, known_publishers, shown_name, type_explained
 from dashboard.layout import formatting, levels, visibility
+from dashboard.layout.flow_patterns import ExchangePattern, exchange_pattern
 from dashboard.layout.formatting import shown
 from dashboard.layout.transfers import Place, arrows
+from dashboard.layout.wiring import wiring
 from dashboard.live import topics
 
 
@@ -106,6 +108,15 @@ class ExchangePage:
         names = {str(one.get("connection")) for one in sample}
         known = queries.connections(self.scope, self.broker.pk, self.exchange.vhost, names=names) if names else []
         return publishers_of(sample, known)
+
+    @cached_property
+    def pattern(self) -> ExchangePattern | None:
+        """Whether a message may reach several queues from here; None of an exchange that is deleted or as it was."""
+        if self.exchange.gone_at or self.exchange.past_at is not None:
+            return None
+        wired = wiring(queries.visible_topology(self.scope, self.broker, self.exchange.vhost, self._state))
+        partly = not self.scope.covers(self.broker.name, self.exchange.vhost)
+        return msgspec.structs.replace(exchange_pattern(wired, self.exchange.name), partly=partly)
 
     @property
     def settings(self) -> list[tuple[str, str]]:

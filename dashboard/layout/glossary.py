@@ -45,6 +45,16 @@ CHAPTERS: dict[str, dict[str, Term]] = {
             "Where Hareline runs a pattern of messaging on real parts, in a virtual host of its own that it makes and removes.",
             "The experiment “Topics” shows which queues get `order.new.eu`.",
         ),
+        "arrangement": Term(
+            "Which machines the producers, the broker and the consumers of a flow share. There are five: all on one, producers with the broker, "
+            "broker with the consumers, producers with the consumers, all apart.",
+            "Website on `web-1`, RabbitMQ and a worker node on `mq-1`: the broker is with the consumers. "
+            "They fail together, and publishing crosses the network.",
+        ),
+        "competing consumers": Term(
+            "Several consumers of one queue: each message goes to one of them, in turn to whoever may still take one by its prefetch count.",
+            "Of two worker nodes with a queue in common, the faster one takes more while tasks wait.",
+        ),
     },
     "What is sent": {
         "message": Term(

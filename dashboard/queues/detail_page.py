@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -21,10 +21,14 @@ from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import formatting, levels, visibility
 from dashboard.layout.addresses import statistics_address, tasks_address
 from dashboard.layout.consumer_workers import Consuming
-from dashboard.layout.consumption import consuming_of
+from dashboard.layout.consumption import consumers_by_queue, consuming_of
 from dashboard.layout.filter_language import quoted
+from dashboard.layout.flow_patterns import QueuePattern
+from dashboard.layout.queue_nodes import Taken, is_machinery, pattern_of_queue
+from dashboard.layout.queues_and_nodes import arrangements
 from dashboard.layout.transfers import Place, arrows
 from dashboard.layout.waiting_queues import waiting_of
+from dashboard.layout.wiring import wiring
 from dashboard.live import topics
 from dashboard.queues.row import consumer_names, no_consumer_since_text, queue_row
 from dashboard.queues.settings_text import settings_with_text
@@ -34,6 +38,7 @@ from workers import queries as worker_queries
 
 BINDINGS_AT_MOST = 200
 CONSUMERS_AT_MOST = 100
+TAKEN_WITHIN = timedelta(minutes=10)
 
 
 class BoundFrom(msgspec.Struct, frozen=True):
@@ -213,7 +218,30 @@ class QueuePage:
         names, where = {name for one in shown if (name := one.connection_name)}, (self.scope, self.broker.pk, self.queue.vhost)
         channels = {channel.name: channel for channel in queries.channels(*where, connections=names)} if names else {}
         pages = {one.name: reverse("connection", args=[one.pk]) for one in queries.connections(*where, names=names)} if names else {}
-        return {"consumers": [self._line(one, workers, channels, pages) for one in shown], "consumers_count": len(self.consuming)}
+        lines = [self._line(one, workers, channels, pages) for one in shown]
+        return {"consumers": lines, "consumers_count": len(self.consuming), "pattern": self._pattern(workers, channels)}
+
+    def _pattern(self, workers: dict[int, Any], channels: dict[str, Channel]) -> QueuePattern | None:
+        """Whether other queues get copies, and how nodes share the work; None of a queue that is deleted or as it was, and while who consumes it is unknown."""
+        queue = self.queue
+        if queue.gone_at or queue.past_at is not None or (queue.consumers and not self.consuming):
+            return None
+        taken = {}
+        if len({one.hostname for one in self.consuming if one.hostname}) > 1:
+            found = worker_queries.takers_of_queue(queue.broker_id, queue.vhost, queue.name, self.now - TAKEN_WITHIN)
+            taken = {hostname: Taken(*counted) for hostname, counted in found.items()}
+        cells = [
+            (name, one.hostname)
+            for (vhost, name), members in consumers_by_queue(queue.broker_id, queue.vhost, self.broker).items()
+            if vhost == queue.vhost and self.scope.covers(self.broker.name, vhost, name) and not is_machinery(name)
+            for one in members
+            if one.hostname
+        ]
+        unclear = [queue.name] if any(not one.hostname for one in self.consuming) else []
+        relation = arrangements([queue.name], (), cells, unclear).queues[queue.name]
+        wired = wiring(queries.visible_topology(self.scope, self.broker, queue.vhost, self._state))
+        found = pattern_of_queue(queue, self.consuming, wired, workers, channels, taken)
+        return msgspec.structs.replace(found, relation=relation, partly=not self.scope.covers(self.broker.name, queue.vhost))
 
     def _line(self, one: Consuming, workers: dict[int, Any], channels: dict[str, Channel], pages: dict[str, str]) -> ConsumerLine:
         worker = workers.get(one.worker_id) if one.worker_id is not None else None

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.capacity.arrangement import MEANINGS, NONE, arrangements
+from dashboard.layout.queues_and_nodes import MEANINGS, NONE, arrangements
 
 names = st.sampled_from("abcd")
 

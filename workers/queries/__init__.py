@@ -20,6 +20,7 @@ from workers.queries.failures import (
     tasks_of_failure,
 )
 from workers.queries.flows import FlowRows, NameCount, flow, flow_size
+from workers.queries.latest_tasks import senders_of_queues, takers_of_queue
 from workers.queries.ordered_workers import workers_chosen, workers_named, workers_to_order
 from workers.queries.past_reports import applications_at
 from workers.queries.periodic import frequent_names, places_with_task, receiving_since, reported_schedules, runs_of
@@ -141,11 +142,13 @@ __all__ = [
     "revisions",
     "runs_of",
     "search_tasks",
+    "senders_of_queues",
     "silent_workers",
     "stamped_tasks",
     "state_counts",
     "statistics_counts",
     "statistics_totals",
+    "takers_of_queue",
     "task",
     "task_by_id",
     "task_names",
@@ -169,4 +172,4 @@ __all__ = [
     "workers_named",
     "workers_to_order",
     "workers_with_open_tasks",
-]  # fmt: skip
+]
