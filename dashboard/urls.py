@@ -9,6 +9,7 @@ from dashboard.accounts import account_views as own
 from dashboard.accounts import invitation_views, oidc_views, people_views, role_views
 from dashboard.again import views as again
 from dashboard.api.routes import api
+from dashboard.arrangements import views as arrangements
 from dashboard.audit import views as audit
 from dashboard.capacity import views as capacity
 from dashboard.changes import views as changes
@@ -97,6 +98,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("tasks/failures/<int:pk>/", failures.detail, name="failure"),
     path("tasks/failures/<int:pk>/<slug:action>/", failures.act, name="failure_act"),
     path("routing/", routing.page, name="routing"),
+    path("map/arrangements/", arrangements.page, name="arrangements"),
     path("send/", send.page, name="send"),
     path("send/now/", send.now, name="send_now"),
     path("history/compare/", comparison.page, name="compare"),

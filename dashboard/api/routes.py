@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 from dashboard.again import api as again
 from dashboard.api import errors
 from dashboard.api.auth import Session, Token
+from dashboard.arrangements import api as arrangements
 from dashboard.audit import api as audit
 from dashboard.capacity import api as capacity
 from dashboard.changes import api as changes
@@ -46,6 +47,6 @@ api = NinjaAPI(
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
     findings, send, revoke, again, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api, statistics,
-    marks_api, changes, comparison, snapshots_api, whole_map)  # fmt: skip
+    marks_api, changes, comparison, snapshots_api, whole_map, arrangements)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -35,7 +35,7 @@ _OF_TASKS = (
 )  # fmt: skip
 PAGES = (
     ("Overview", "overview", "layout-dashboard", ("overview", "node")),
-    ("Map", "map", "sitemap", ("map", "lab", "lab_experiment")),
+    ("Map", "map", "sitemap", ("map", "arrangements", "lab", "lab_experiment")),
     ("Queues", "queues", "stack-2", ("queues", "queue", "peek")),
     ("Exchanges", "exchanges", "arrows-split", ("exchanges", "exchange")),
     ("Connections", "connections", "plug-connected", ("connections", "connection")),
@@ -57,7 +57,7 @@ PAGES = (
     ),
 )
 SECTIONS: dict[str, tuple[tuple[str, str], ...]] = {
-    "Map": (("Map", "map"), ("Lab", "lab")),
+    "Map": (("Map", "map"), ("Arrangements", "arrangements"), ("Lab", "lab")),
     "Tasks": (("List", "tasks"), ("Statistics", "statistics"), ("Failures", "failures"), ("Periodic", "periodic")),
     "History": (("Moments", "history"), ("Changes", "changes"), ("Compare", "compare"), ("Balance", "balance")),
     "Workers": (("Nodes", "workers"), ("Queues and nodes", "worker_matrix"), ("Capacity", "capacity")),

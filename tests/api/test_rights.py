@@ -16,7 +16,20 @@ from tests.every_case import every_case
 POSTED = ("findings/silence", "workers/control", "tasks/send", "messages/peek", "routing/explain", "routing/explain-task", "tasks/revoke", "tasks/run-again")
 POSTED += ("marks",)
 CALLS = ["about", "brokers", "queues", "queue", "exchanges", "exchange", "bindings", "nodes", "workers", "tasks", "task", "history", "openapi.json", "nothing"]
-CALLS += ["routing/reach", "connections", "channels", "findings", "audit", "failures", "capacity", "map", "periodic-tasks", "lost-events", "flow"]
+CALLS += [
+    "routing/reach",
+    "connections",
+    "channels",
+    "findings",
+    "audit",
+    "failures",
+    "capacity",
+    "map",
+    "arrangements",
+    "periodic-tasks",
+    "lost-events",
+    "flow",
+]
 CALLS += ["task-statistics", "task-statistics/compare", "marks", "changes", "snapshots", "compare", "definitions"]
 
 

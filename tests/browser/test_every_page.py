@@ -22,7 +22,7 @@ WHY = (
     "/routing/?of=existing&look_in=mail",
     "/routing/?of=reach&queue=mail",
 )
-NODES = ("/workers/?group=name", "/workers/group/?vhost=/&name=a@tests", "/workers/matrix/", "/workers/capacity/")
+NODES = ("/workers/?group=name", "/workers/group/?vhost=/&name=a@tests", "/workers/matrix/", "/workers/capacity/", "/map/arrangements/")
 OF_TASKS = ("/tasks/", "/tasks/failures/", "/tasks/periodic/", "/tasks/statistics/", "/tasks/statistics/name/?name=tests.workers.celery_app.add")
 WATCHED = ("/", "/queues/", "/exchanges/", "/connections/", "/workers/", "/workers/?view=table", "/workers/?group=queue", *NODES, *OF_TASKS)
 TARGETS = ("/findings/targets/", "/findings/targets/new/?kind=mail")

@@ -23,7 +23,7 @@ from workers.models import Task, Worker
 pytestmark = pytest.mark.django_db
 IN_SHOP = f"broker=prod&vhost={quote(SHOP, safe='')}"
 HIDDEN_HOST = f"broker=prod&vhost={quote(ELSEWHERE, safe='')}"
-LISTS = ("/tasks/", "/workers/", "/workers/matrix/", "/workers/capacity/", "/findings/", "/send/")
+LISTS = ("/tasks/", "/workers/", "/workers/matrix/", "/workers/capacity/", "/map/arrangements/", "/findings/", "/send/")
 PARTS = (
     "/tasks/?part=views",
     "/workers/?part=board",
@@ -40,6 +40,7 @@ CALLS = (
     "workers",
     "lost-events",
     "capacity",
+    "arrangements",
     "tasks",
     "findings",
     "tasks?q=SECRET",

@@ -1,0 +1,1 @@
+"""Which machines producers, broker and consumers share."""
