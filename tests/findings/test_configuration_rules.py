@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-import amqp
 import pytest
 
 from brokers.models import Binding, Broker, Connection, Exchange, Queue, VirtualHost
@@ -29,10 +28,8 @@ from dashboard.findings.rules import (
 from dashboard.findings.topology_faults import MOST_OF_A_KIND, TopologyFault, faults
 from dashboard.findings.topology_reader import TopologyReader
 from dashboard.models import RuleSetting
-from tests.conftest import TestNode
 from tests.findings import objects
 from tests.findings.objects import NOON, facts, found, unsure, worker
-from tests.findings.planted import Planted
 from tests.findings.test_drift import consumed
 from tests.findings.test_drift import drifts as drifted
 from tests.findings.test_drift import worker as reports
@@ -178,39 +175,3 @@ def test_only_connections_are_those_alone_in_their_virtual_host_beside_hareline(
     for vhost, name, product in (("/", "a", "py-amqp"), ("/", "own", "Hareline 1"), ("/two", "b", "py-amqp"), ("/two", "c", "py-amqp")):
         Connection.objects.create(broker=broker, vhost=vhost, name=name, product=product, user="u", peer_host="h")
     assert [one.name for one in for_findings.only_connections(broker.pk)] == ["a"]
-
-
-@pytest.fixture
-def planted(rabbitmq: TestNode, vhost: str) -> Iterator[Planted]:
-    found_there = Planted(rabbitmq, vhost, step_seconds=60.0)
-    yield found_there
-    found_there.end()
-
-
-@pytest.mark.nightly
-@pytest.mark.django_db(transaction=True)
-def test_faults_of_a_real_topology_appear_and_clear(planted: Planted) -> None:
-    channel: amqp.Channel = planted.channel
-    planted.declare("mail")
-    planted.declare("lost", dead_letter_exchange="gone")
-    planted.declare("round", dead_letter_exchange="", dead_letter_routing_key="round")
-    channel.exchange_declare("orders", "topic", durable=True, auto_delete=False, arguments={"alternate-exchange": "gone"})
-    channel.exchange_declare("end", "fanout", durable=True, auto_delete=False)
-    for key in ("order.#", "order.new"):
-        channel.queue_bind("mail", "orders", key)
-    channel.basic_publish(amqp.Message("x"), "end", "")
-    planted.settle()
-    planted.poll(5)
-    expected = {
-        ("useless_binding", "orders"), ("alternate_nowhere", "orders"), ("no_way_out", "end"), ("dead_letter_path", "lost"), ("dead_letter_path", "round"),
-    }  # fmt: skip
-    ours = {rule.KEY for rule in OF_TOPOLOGY}
-    assert {one for one in planted.open() if one[0] in ours} == expected
-    channel.queue_unbind("mail", "orders", "order.new")
-    channel.exchange_declare("gone", "fanout", durable=True, auto_delete=False)
-    for exchange in ("gone", "end"):
-        channel.queue_bind("mail", exchange)
-    channel.queue_delete("round")
-    planted.settle()
-    planted.poll(5)
-    assert {one for one in planted.open() if one[0] in ours} == set()

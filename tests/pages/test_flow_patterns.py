@@ -19,6 +19,7 @@ pytestmark = pytest.mark.django_db
 def shop(now: datetime) -> Shop:
     made = Shop(now)
     Binding.objects.create(**made.here, source="orders", destination="jobs", destination_type="queue", routing_key="a", first_seen_at=now)
+    Queue.objects.update(consumers=0)
     return made
 
 
