@@ -104,7 +104,7 @@ def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> l
 def busy_queues(broker_id: int, ack_per_second: float) -> list[BusyQueue]:
     """The queues of which at least so much is acknowledged, the busiest first; MOST_BUSY at most."""
     rows = Queue.objects.filter(broker_id=broker_id, gone_at=None, ack_per_second__gte=ack_per_second, consumers__gt=0).order_by("-ack_per_second", "pk")
-    return [BusyQueue(*row) for row in rows.values_list("pk", "vhost", "name", "ack_per_second")[:MOST_BUSY]]
+    return [BusyQueue(pk, vhost, name, rate or 0.0) for pk, vhost, name, rate in rows.values_list("pk", "vhost", "name", "ack_per_second")[:MOST_BUSY]]
 
 
 def only_connections(broker_id: int) -> list[Connection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 from django.conf import settings
@@ -69,7 +70,7 @@ class _Place:
         self._declared = declared_of(broker.name)
 
     def of_vhost(self, vhost: str) -> Loaded | None:
-        where = {"broker": self._broker.pk, "vhost": vhost}
+        where: dict[str, Any] = {"broker": self._broker.pk, "vhost": vhost}
         read = queries.queues(self._scope, **where, conditions=(_NO_INTERNAL,), page_size=queries.LARGEST_PAGE, brokers=[self._broker])
         if not read.items:
             return None

@@ -228,8 +228,8 @@ class QueuePage:
             return None
         taken = {}
         if len({one.hostname for one in self.consuming if one.hostname}) > 1:
-            found = worker_queries.takers_of_queue(queue.broker_id, queue.vhost, queue.name, self.now - TAKEN_WITHIN)
-            taken = {hostname: Taken(*counted) for hostname, counted in found.items()}
+            counts = worker_queries.takers_of_queue(queue.broker_id, queue.vhost, queue.name, self.now - TAKEN_WITHIN)
+            taken = {hostname: Taken(*counted) for hostname, counted in counts.items()}
         cells = [
             (name, one.hostname)
             for (vhost, name), members in consumers_by_queue(queue.broker_id, queue.vhost, self.broker).items()

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 
 from brokers.models import Binding, Consumer, Exchange, Queue
+from brokers.queries import kept
 from tests.pages.test_arrangements import Shop
 from tests.people import person as a_person
 from workers.models import Task, Worker
@@ -33,6 +34,7 @@ def test_a_queue_and_its_exchange_name_the_pattern_and_who_gets_copies(person: C
     assert "A message may reach jobs and mail" in page_of(person, "exchanges", Exchange.objects.get(name="orders").pk)
     Binding.objects.filter(destination="jobs").update(routing_key="b")
     Binding.objects.create(**shop.here, source="orders", destination="jobs", destination_type="queue", routing_key="c", first_seen_at=shop.now)
+    kept.forget()
     assert "No other queue gets a copy of its messages." in page_of(person, "queues", Queue.objects.get(name="mail").pk)
     assert "Each message reaches one of 2 queues at most." in page_of(person, "exchanges", Exchange.objects.get(name="orders").pk)
 

@@ -17,7 +17,7 @@ def senders_of_queues(broker_id: int, vhost: str, queues: Collection[str], since
     newest = Task.objects.filter(broker_id=broker_id).order_by("-id").values_list("vhost", "queue", "sender", "sent_at")[:RECENT]
     found: dict[str, set[str]] = defaultdict(set)
     for where, queue, sender, sent_at in newest:
-        if where == vhost and sender and queue in queues and sent_at is not None and sent_at >= since:
+        if where == vhost and sender and queue is not None and queue in queues and sent_at is not None and sent_at >= since:
             found[queue].add(sender)
     return dict(found)
 
