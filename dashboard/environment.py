@@ -25,8 +25,6 @@ from django.core.exceptions import ImproperlyConfigured
 from brokers.addresses import BrokerAddress, variable_suffix
 from brokers.database import url as url_of_database
 from dashboard import proxies
-from dashboard.arrangements.declared import Declared, InvalidMachines
-from dashboard.arrangements.declared import parse as parse_machines
 from workers.celery_names import CeleryNames
 from workers.celery_names import parse as parse_celery_names
 from workers.redaction import DEFAULTS, InvalidPattern, Redaction
@@ -116,19 +114,6 @@ def consumer_timeouts(variables: Mapping[str, str], brokers: tuple[BrokerAddress
     """By broker after how many seconds it requeues what is not acknowledged: HARELINE_CONSUMER_TIMEOUT_<NAME>, or else that of all; 0 is never."""
     usual = number(variables, "HARELINE_CONSUMER_TIMEOUT", "1800", 0, 366 * 86400)
     return {broker.name: number(variables, f"HARELINE_CONSUMER_TIMEOUT_{variable_suffix(broker.name)}", f"{usual:g}", 0, 366 * 86400) for broker in brokers}
-
-
-def machines(variables: Mapping[str, str], brokers: tuple[BrokerAddress, ...]) -> dict[str, Declared]:
-    """By broker which hosts are which machine: HARELINE_MACHINES_<NAME>, or else HARELINE_MACHINES."""
-    found = {}
-    for broker in brokers:
-        own = f"HARELINE_MACHINES_{variable_suffix(broker.name)}"
-        name = own if own in variables else "HARELINE_MACHINES"
-        try:
-            found[broker.name] = parse_machines(variables.get(name, ""))
-        except InvalidMachines as error:
-            raise ImproperlyConfigured(f"{name}: {error}") from None
-    return found
 
 
 def public_url(variables: Mapping[str, str], name: str) -> str:

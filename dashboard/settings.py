@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from brokers.addresses import parse_brokers
 from brokers.errors import InvalidAddress
 from dashboard import environment
+from dashboard.arrangements.environment import machines
 from dashboard.exporting.target import remote_target
 from dashboard.logs import logging_configuration
 from dashboard.people import environment as sign_in
@@ -61,7 +62,7 @@ CELERY_APP = environment.import_path(ENVIRONMENT, "HARELINE_CELERY_APP")
 CELERY_NAMES = environment.celery_names(ENVIRONMENT, BROKERS)
 RESULTS = environment.by_broker(ENVIRONMENT, "HARELINE_RESULTS_", BROKERS, parse_results)
 CONSUMER_TIMEOUTS = environment.consumer_timeouts(ENVIRONMENT, BROKERS)
-MACHINES = environment.machines(ENVIRONMENT, BROKERS)
+MACHINES = machines(ENVIRONMENT, BROKERS)
 POLL_SECONDS = _number("HARELINE_POLL_SECONDS", "5", 0.2, 3600)
 REDACTION = environment.redaction(ENVIRONMENT, "HARELINE_REDACT")
 RETENTION_RAW_HOURS = _number("HARELINE_RETENTION_RAW_HOURS", "24", 0.1, 24 * 366)
