@@ -61,7 +61,7 @@ def _loop(one: TopologyFault) -> Found:
         "notice",
         "gets its own dead letters back" if len(one.queues) == 1 else f"gets its dead letters back by {formatting.listed(list(one.queues[1:]))}",
         summary=f"Dead letters go round: {path}.",
-        meaning="Messages expire all the way round, and RabbitMQ drops one that comes round without having been rejected."
+        meaning="Messages expire at each of them, and RabbitMQ drops one that comes round without having been rejected."
         if expires
         else "A message that a consumer rejects is back at once, and is rejected again as fast as the consumer can.",
         evidence=[Evidence("Round", path, source="each of them has a message TTL" if expires else "none of them has a message TTL")],

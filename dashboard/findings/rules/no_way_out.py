@@ -30,7 +30,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
                 "notice",
                 "has no way out: no queue can be reached from it",
                 summary="It has no binding and no alternate exchange from where a message reaches a queue.",
-                meaning="Whatever is published to it is dropped, or returned where the publisher asked for that (mandatory).",
+                meaning="Whatever is published to it is dropped, or returned where the publisher set mandatory.",
                 causes=[
                     Cause("Its subscribers are not running: they declare and bind their queues when they start."),
                     Cause("The queues were deleted, or bound to another exchange."),
