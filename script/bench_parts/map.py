@@ -81,7 +81,7 @@ def picture(context: BrowserContext, root: str) -> tuple[Page, float]:
     """The page, and when it was drawn, in milliseconds since its request."""
     page = context.new_page()
     page.add_init_script(f"({DRAWN})()")
-    page.goto(f"{root}/map/")
+    page.goto(f"{root}/map/", wait_until="commit", timeout=120_000)
     page.wait_for_function("window.drawnAt", timeout=120_000)
     return page, float(page.evaluate("window.drawnAt"))
 
