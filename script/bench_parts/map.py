@@ -24,9 +24,12 @@ BINDINGS_A_QUEUE = 5
 PICTURES, FOCUSES, TICKS = 5, 5, 40
 GOAL_PICTURE_MS, GOAL_FOCUS_MS, GOAL_TICK_MS = 2000, 500, 16
 PEER_SECONDS = 120
-DRAWN = """() => { addEventListener("click", () => { window.clickedAt = performance.now(); window.drawnAt = null; }, true);
-  new MutationObserver(() => { if (document.querySelector("[data-map][data-drawn]")) window.drawnAt ??= performance.now(); })
-    .observe(document, { subtree: true, childList: true, attributeFilter: ["data-drawn"] }); }"""
+DRAWN = """() => {
+  const map = (drawn = "") => document.querySelector(`[data-map]${drawn}`);
+  addEventListener("click", () => Object.assign(window, { clickedAt: performance.now(), drawnAt: null, before: map() }), true);
+  const look = () => { if (map("[data-drawn]") && map("[data-drawn]") !== window.before) window.drawnAt ??= performance.now(); };
+  new MutationObserver(look).observe(document, { subtree: true, childList: true, attributeFilter: ["data-drawn"] });
+}"""
 TICK = """async (count) => {
   const holder = document.getElementById("map-data"), graph = JSON.parse(holder.textContent), took = [];
   for (let round = 0; round < count; round += 1) {
@@ -77,22 +80,31 @@ def peer(queues: int) -> tuple[float | None, str]:
     )
 
 
+def wait_drawn(page: Page) -> None:
+    """Until the map is drawn; the page's policy lets Playwright evaluate nothing there in a loop of its own."""
+    deadline = time.monotonic() + 120
+    while page.evaluate("window.drawnAt ?? null") is None:
+        if time.monotonic() > deadline:
+            raise TimeoutError("the map was not drawn within 120 s")
+        page.wait_for_timeout(20)
+
+
 def picture(context: BrowserContext, root: str) -> tuple[Page, float]:
     """The page, and when it was drawn, in milliseconds since its request."""
     page = context.new_page()
     page.add_init_script(f"({DRAWN})()")
     page.goto(f"{root}/map/", wait_until="commit", timeout=120_000)
-    page.wait_for_function("window.drawnAt", timeout=120_000)
+    wait_drawn(page)
     return page, float(page.evaluate("window.drawnAt"))
 
 
 def focus(page: Page, number: int) -> float:
     """Milliseconds from a click on a row's focus to the new drawing."""
     page.locator("#content table a", has_text="Focus").nth(number).click()
-    page.wait_for_function("window.drawnAt", timeout=120_000)
+    wait_drawn(page)
     took = float(page.evaluate("window.drawnAt - window.clickedAt"))
     page.go_back()
-    page.wait_for_function("window.drawnAt", timeout=120_000)
+    wait_drawn(page)
     return took
 
 
