@@ -116,7 +116,7 @@ def only_connections(broker_id: int) -> list[Connection]:
 
 
 def exchanges_by_name(broker_id: int, vhost: str, names: Collection[str]) -> dict[str, tuple[int, float | None]]:
-    """{exchange: (primary key, what is published to it a second; None if nothing ever was, or it is not known)} of those that exist."""
+    """{exchange: (primary key, what is published to it a second; None if that is not known)} of those that exist."""
     found: dict[str, tuple[int, float | None]] = {}
     for some in _parts(sorted(names)):
         rows = Exchange.objects.filter(broker_id=broker_id, vhost=vhost, name__in=some, gone_at=None)

@@ -23,6 +23,7 @@ AGAIN_EVERY = timedelta(minutes=10)
 """Policies that are in force may be read later than the topology was."""
 REST = 20
 """So many times as long as it took, it then rests: of ten thousand queues a change is seen a little later."""
+LATELY = timedelta(minutes=10)
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -34,6 +35,7 @@ class TopologyReader:
         self._checked_at, self._rests_until = _NEVER, _NEVER
         self._known: dict[str, tuple[Any, datetime, list[TopologyFault]]] = {}
         self._found: Sequence[TopologyFault] | None = None
+        self._published_at: dict[int, datetime] = {}  # by exchange; of those without a way out
 
     def faults(self, broker: Broker, vhosts: Sequence[VirtualHost], now: datetime) -> Sequence[TopologyFault] | None:
         """What is wrong with the topologies of a broker, with the keys of the objects; None while that is not known."""
@@ -43,7 +45,7 @@ class TopologyReader:
             return self._found
         began = self._seconds()
         self._known = {vhost.name: self._of_vhost(broker, vhost.name, now) for vhost in vhosts if vhost.visible}
-        self._found = [placed for _, _, found in self._known.values() for placed in _placed(broker, found)]
+        self._found = [placed for _, _, found in self._known.values() for placed in self._placed(broker, found, now)]
         self._checked_at, self._rests_until = now, now + REST * timedelta(seconds=self._seconds() - began)
         return self._found
 
@@ -61,17 +63,17 @@ class TopologyReader:
             found = known[2] if known is not None else []
         return state, now, found
 
-
-def _placed(broker: Broker, found: Sequence[TopologyFault]) -> list[TopologyFault]:
-    """With the keys of their objects; an exchange without a way out only if something was ever published to it."""
-    if not found:
-        return []
-    vhost = found[0].vhost
-    exchanges = for_findings.exchanges_by_name(broker.pk, vhost, {one.name for one in found if not is_of_queue(one)})
-    queues = for_findings.queues_by_name(broker.pk, vhost, {one.name for one in found if is_of_queue(one)})
-    placed = []
-    for one in found:
-        pk, rate = (queues.get(one.name), None) if is_of_queue(one) else exchanges.get(one.name, (None, None))
-        if pk is not None and (one.what != "no way out" or rate is not None):
-            placed.append(msgspec.structs.replace(one, pk=pk))
-    return placed
+    def _placed(self, broker: Broker, found: Sequence[TopologyFault], now: datetime) -> list[TopologyFault]:
+        """With the keys of their objects; an exchange without a way out only if something was published to it lately: every virtual host has five unused."""
+        if not found:
+            return []
+        vhost = found[0].vhost
+        exchanges = for_findings.exchanges_by_name(broker.pk, vhost, {one.name for one in found if not is_of_queue(one)})
+        queues = for_findings.queues_by_name(broker.pk, vhost, {one.name for one in found if is_of_queue(one)})
+        self._published_at |= {pk: now for pk, rate in exchanges.values() if rate}
+        placed = []
+        for one in found:
+            pk = queues.get(one.name) if is_of_queue(one) else exchanges.get(one.name, (None, None))[0]
+            if pk is not None and (one.what != "no way out" or now - self._published_at.get(pk, _NEVER) < LATELY):
+                placed.append(msgspec.structs.replace(one, pk=pk))
+        return placed

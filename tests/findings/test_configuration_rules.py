@@ -84,8 +84,8 @@ def test_the_reader_finds_objects_by_their_keys_and_looks_again_once_the_topolog
     vhost = VirtualHost.objects.create(broker=broker, name="/", first_seen_at=NOON)
     here: dict[str, Any] = {"broker": broker, "vhost": "/", "first_seen_at": NOON}
     kinds: dict[str, Any] = {"durable": True, "auto_delete": False, "internal": False, "changed_at": NOON}
-    used = Exchange.objects.create(**here, **kinds, name="used", type="fanout", publish_in_per_second=0.0)
-    Exchange.objects.create(**here, **kinds, name="never used", type="fanout")
+    used = Exchange.objects.create(**here, **kinds, name="used", type="fanout", publish_in_per_second=0.5)
+    Exchange.objects.create(**here, **kinds, name="unused", type="fanout", publish_in_per_second=0.0)
     queue = Queue.objects.create(**here, name="mail", type="classic", arguments={"x-dead-letter-exchange": "gone"}, changed_at=NOON)
     reader = TopologyReader(lambda: 0.0)
     assert [(one.what, one.name, one.pk) for one in reader.faults(broker, [vhost], NOON) or ()] == [

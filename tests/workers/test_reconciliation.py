@@ -255,6 +255,21 @@ def test_tasks_that_send_no_events_are_not_lost_and_others_still_are() -> None:
     assert receiver.found.lost == 2
 
 
+def test_an_answer_that_overtakes_heartbeats_explains_them_too() -> None:
+    sender, receiver = Sender(), Receiver()
+    receiver.take(*work(sender, 5, 5, 0, 0))
+    receiver.found.silent_tasks(sender.pid, True, 0, 0, sender.clock)
+    late = [*silent_work(sender, 0, 0, 0, 0), *silent_work(sender, 3, 0, 0, 0, 0)]
+    receiver.found.silent_tasks(sender.pid, True, 3, 0, sender.clock)
+    receiver.take(*late, *silent_work(sender, 0, 0, 0, 0, 0))
+    receiver.found.silent_tasks(sender.pid, True, 3, 0, sender.clock)
+    receiver.take(*silent_work(sender, 0, 0, 0, 0))
+    assert receiver.found.lost == 0
+    sender.task()  # its events never come
+    receiver.take(*work(sender, 1, 0, 0, 0, 0))
+    assert receiver.found.lost == 1
+
+
 def test_a_restart_of_a_worker_with_tasks_that_send_no_events_loses_nothing() -> None:
     sender, receiver = Sender(), Receiver()
     receiver.take(*work(sender, 5, 5, 0, 0))

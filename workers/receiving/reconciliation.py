@@ -46,6 +46,7 @@ class EventReconciliation(msgspec.Struct):
     task_events: int = 0  # since the last heartbeat
     quiet: int = 0  # heartbeats in a row after which `processed` had grown without a task event
     settling: int = 0
+    settling_clock: int | None = None  # heartbeats up to this Lamport clock do not count towards that: they were sent before what made it settle
     events_off: bool | None = None  # None: it did nothing yet that would show
     has_silent: bool = False  # it has registered tasks that send no events
     silent: int | None = None  # how many of these it had started at its last answer; None: not known of this process
@@ -75,8 +76,9 @@ class EventReconciliation(msgspec.Struct):
         elif event.clock < self.clock and self.started_before is not None:
             self.started_before += 1
 
-    def silent_tasks(self, pid: int | None, has_silent: bool, started: int, others: int) -> None:
-        """An answer to `stats`: how many tasks that send no events the process has started, and how many others."""
+    def silent_tasks(self, pid: int | None, has_silent: bool, started: int, others: int, clock: int | None = None) -> None:
+        """An answer to `stats` of this Lamport clock, which may overtake heartbeats: how many tasks that send no events the process has started, and how
+        many others."""
         self.has_silent = has_silent
         if pid != self.pid:
             return
@@ -88,6 +90,7 @@ class EventReconciliation(msgspec.Struct):
         self.others, self.events_since_answer = others, 0
         if started > (self.silent or 0):
             self.lost, self.settling = self.lost_at_answer, SETTLING
+            self.settling_clock = clock if clock is not None and self.clock is not None and clock - self.clock <= FARTHEST_CLOCK else None
         self.silent, self.lost_at_answer = started, self.lost
 
     def heartbeat(self, event: Event) -> None:
@@ -144,12 +147,13 @@ class EventReconciliation(msgspec.Struct):
             self.earlier_pid = self.pid
         self.pid, self.began_timestamp = event.pid, _possible(event.timestamp)
         self.base = self.processed = self.started_before = self.clock = self.timestamp = self.events_off = self.silent = self.ahead_clock = self.others = None
-        self.unheard = False
+        self.unheard, self.settling_clock = False, None
         self.recent, self.lost_before, self.started, self.quiet, self.settling = [], self.lost, 0, 0, 0
 
     def _assess(self, missing: int) -> None:
         if self.events_off or self.settling:
-            self.settling = max(0, self.settling - 1)
+            if self.clock is None or self.settling_clock is None or self.clock > self.settling_clock:
+                self.settling, self.settling_clock = max(0, self.settling - 1), None
             self.base, self.recent, self.lost_before = missing, [], self.lost
             return
         self.base = missing if self.base is None else min(self.base, missing)

@@ -86,10 +86,10 @@ class TaskBuffer:
         if hostname in self.measured:
             self.measured[hostname].skew.answered(answer)
 
-    def note_silent_tasks(self, hostname: str, pid: int | None, has_silent: bool, started: int, others: int) -> None:
+    def note_silent_tasks(self, hostname: str, pid: int | None, has_silent: bool, started: int, others: int, clock: int) -> None:
         """How many tasks whose class sends no events a worker's process has started."""
         if hostname in self.measured:
-            self.measured[hostname].reconciliation.silent_tasks(pid, has_silent, started, others)
+            self.measured[hostname].reconciliation.silent_tasks(pid, has_silent, started, others, clock)
             self.measured_anew.add(hostname)
 
     def note_clock(self, hostname: str, ahead: float | None) -> None:

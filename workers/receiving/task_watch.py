@@ -71,7 +71,7 @@ class TaskWatch:
             silent = self._silent.get(answer.hostname)
             if silent is not None:
                 started = sum(answer.totals.get(name, 0) for name in silent)
-                self._buffer.note_silent_tasks(answer.hostname, pid, bool(silent), started, sum(answer.totals.values()) - started)
+                self._buffer.note_silent_tasks(answer.hostname, pid, bool(silent), started, sum(answer.totals.values()) - started, answer.clock)
             self._buffer.note_answer(answer.hostname, Answered(pid, answer.clock, answer.requested_at.timestamp(), answer.at.timestamp()))
 
     def prepare(self, workers: Mapping[str, WorkerState], receiving: bool, note_fault: NoteFault = _raise) -> list[TaskRecord]:

@@ -12,7 +12,7 @@ from dashboard.findings.thresholds import Thresholds
 
 KEY = "no_way_out"
 NAME = "Exchange without a way out"
-ABOUT = "An exchange to which something was published has no binding and no alternate exchange from where a queue can be reached."
+ABOUT = "An exchange to which something was published within ten minutes has no binding and no alternate exchange from where a queue can be reached."
 NEEDS = ("broker", parts.BINDINGS)
 THRESHOLDS = ()
 OPENS_AFTER = timedelta(minutes=2)  # subscribers that start again bind their queues anew
