@@ -15,7 +15,7 @@ from workers.models import Worker
 
 REPORTED = "reports to consume it, but the broker shows no consumer"
 PROBABLY = "probably"
-HARELINE_PRODUCT = "Hareline"
+PRODUCT = "Hareline"
 
 
 class Program(msgspec.Struct):
@@ -117,7 +117,7 @@ class _Making:
             name, host, user = found.client or found.product or found.name, found.peer_host, found.user
         else:
             name = host or "unknown program"
-        own = HARELINE if found is not None and found.product.startswith(HARELINE_PRODUCT) else ""
+        own = HARELINE if found is not None and found.product.startswith(PRODUCT) else ""
         node = self.id(kind, "\x1e".join((name, host, user)))
         known = self.nodes.get(node)
         if known is None:
