@@ -98,7 +98,7 @@ def test_a_binding_that_is_added_appears_on_the_exchange_page(stack: Stack, page
     page.get_by_role("link", name="returns", exact=True).click(timeout=BINDINGS_MS)
     live(page)
     stack.node.api("POST", f"bindings/{stack.vhost}/e/returns/q/mail", {"routing_key": "return.#.us", "arguments": {}})
-    expect(page.get_by_text("return.#.us").first).to_be_visible(timeout=BINDINGS_MS)
+    expect(page.locator("td code", has_text="return.#.us")).to_be_visible(timeout=BINDINGS_MS)
     assert page.evaluate(STILL_THERE)
 
 
