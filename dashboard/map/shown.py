@@ -1,4 +1,4 @@
-"""From what was loaded to what is shown: the part that somebody wants, folded, and at most 150 nodes of it."""
+"""From what was loaded to what is shown: the part that the address names, folded, and at most 150 nodes of it."""
 
 from __future__ import annotations
 

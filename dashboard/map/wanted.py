@@ -1,4 +1,4 @@
-"""What of the map somebody wants to see, as its address has it. Pure."""
+"""What of the map is shown, as its address has it. Pure."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 // Where things are: by elkjs the first time, where they were afterwards. What is new on a known map gets a place beside its neighbours; only where
-// most of a map is new, or somebody wants it, everything is arranged again.
+// most of a map is new, or on “Arrange again”, everything is arranged again.
 
 import { curves, inColumns, placedBeside } from "./columns.js";
 import { byElk } from "./elk_layout.js";
