@@ -1,4 +1,4 @@
-"""Ids and addresses of the map: what other rooms need to link to an object there. Pure but for the addresses."""
+"""Ids and addresses of the map: what other rooms need to link to it. Pure but for the addresses."""
 
 from __future__ import annotations
 
@@ -19,11 +19,6 @@ def node_id(kind: str, broker_id: int, vhost: str, name: str) -> str:
     'queue-d80f95f7de2b4bb3'
     """
     return f"{kind}-{blake2b(_APART.join((str(broker_id), vhost, name)).encode(), digest_size=8).hexdigest()}"
-
-
-def focus_address(kind: str, broker: str, vhost: str, name: str) -> str:
-    """The map with the object and its neighbours."""
-    return f"{reverse('map')}?{urlencode({'broker': broker, 'vhost': vhost, 'focus': f'{kind}:{name}'})}"
 
 
 def path_address(broker: str, vhost: str, steps: Iterable[Iterable[str]]) -> str:

@@ -18,7 +18,7 @@ from dashboard.api.parameters import Moment, OfBroker, check_broker, scope
 from dashboard.findings.open_now import open_now
 from dashboard.map.page import MapPage
 from dashboard.map.selection import MOST_HOPS
-from dashboard.map.wanted import LONGEST, OBJECTS, Wanted
+from dashboard.map.wanted import LONGEST, Wanted
 
 router = Router(tags=["map"])
 Level = Literal["ok", "info", "warn", "bad", "unknown"]
@@ -60,7 +60,7 @@ class MapEdgeItem(Schema):
     id: str
     source: str = Field(alias="from")
     target: str = Field(alias="to")
-    kind: Literal["publish", "binding", "exchange", "alternate", "dead_letter", "consume", "subscribe", "federation", "shovel", "host"]
+    kind: Literal["publish", "binding", "exchange", "alternate", "dead_letter", "consume", "federation", "shovel"]
     label: str
     rate: float | None = Field(description="Messages a second; null where the broker does not report it")
     level: Level
@@ -100,8 +100,9 @@ def map_(request: HttpRequest, query: Query[MapQuery]) -> dict[str, Any]:
     check_broker(request, query.broker)
     visible, now = scope(request), query.at or timezone.now()
     wanted = Wanted(
-        query.broker or "", query.vhost or "", query.q.strip(), query.kind, query.focus, query.hops, query.zoom or OBJECTS, bool(query.own), not query.alike
-    )
+        broker=query.broker or "", vhost=query.vhost or "", text=query.q.strip(), kind=query.kind, focus=query.focus, hops=query.hops, zoom=query.zoom,
+        own=bool(query.own), alike=not query.alike,
+    )  # fmt: skip
     with one_moment():
         known = list(queries.brokers(visible) if query.at is None else queries.brokers_at(visible, query.at))
         brokers = [broker for broker in known if query.broker in (None, broker.name)]

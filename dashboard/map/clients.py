@@ -10,7 +10,7 @@ import msgspec
 from brokers.models import Connection
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.map_links import CONSUMERS, EXCHANGE, PUBLISHER, QUEUE, WORKER, node_id
-from dashboard.map.graph import CONSUME, HARELINE, PUBLISH, Edge, Node
+from dashboard.map.graph import CONSUME, HARELINE, PUBLISH, Edge, EdgeKey, Node
 from workers.models import Worker
 
 REPORTED = "reports to consume it, but the broker shows no consumer"
@@ -51,7 +51,7 @@ class _Making:
     def __init__(self, clients: Clients) -> None:
         self.clients = clients
         self.nodes: dict[str, Node] = {}
-        self.edges: dict[tuple[str, str, str], Edge] = {}
+        self.edges: dict[EdgeKey, Edge] = {}
         self.by_name = {one.name: one for one in clients.connections}
         self.node_of_worker: dict[str, str] = {}
         self.worker_of_connection = {
@@ -62,11 +62,7 @@ class _Making:
         return node_id(kind, self.clients.broker_id, self.clients.vhost, name)
 
     def edge(self, source: str, target: str, kind: str, **found: Any) -> Edge:
-        known = self.edges.get((source, target, kind))
-        if known is None:
-            known = self.edges[source, target, kind] = Edge(source, target, kind, **found, count=0)
-        known.count += 1
-        return known
+        return self.edges.setdefault((source, target, kind), Edge(source, target, kind, **found))
 
     def workers(self) -> None:
         for worker in self.clients.workers:

@@ -29,7 +29,6 @@ class Group(msgspec.Struct, frozen=True):
     """The facts of a node that stands for others."""
 
     members: tuple[str, ...]
-    why: str  # own, alike, application, vhost
 
 
 def machinery(node: Node) -> Node | None:
@@ -117,7 +116,7 @@ def _fold(first: Node, pattern: str, taken: set[str], smallest: str) -> Node:
     if found in taken:
         found = node_id(FOLD, first.broker_id, first.vhost, f"{name}:{smallest}")
     taken.add(found)
-    return Node(found, FOLD, pattern, first.vhost, first.broker_id, first.type, facts=first.kind)
+    return Node(found, FOLD, pattern, first.vhost, first.broker_id, first.type)
 
 
 def contracted(graph: Graph, stands_for: Mapping[str, Node]) -> Graph:
@@ -133,7 +132,7 @@ def contracted(graph: Graph, stands_for: Mapping[str, Node]) -> Graph:
         if group is None:
             nodes[node.id] = node
         elif group.id not in nodes:
-            nodes[group.id] = msgspec.structs.replace(group, facts=Group(tuple(members[group.id]), str(group.facts or group.own or group.kind)))
+            nodes[group.id] = msgspec.structs.replace(group, facts=Group(tuple(members[group.id])))
     return Graph.of_edges(nodes, _edges(graph, stands_for))
 
 
@@ -151,10 +150,9 @@ def _edges(graph: Graph, stands_for: Mapping[str, Node]) -> dict[EdgeKey, Edge]:
             ends = (source or key[0], target or key[1], edge.kind)
             known = merged.get(ends)
             if known is None:
-                merged[ends] = Edge(*ends, list(edge.keys), edge.note, edge.level, edge.rate, edge.count)
+                merged[ends] = Edge(*ends, list(edge.keys), edge.note, edge.level, edge.rate)
             else:
                 known.keys += edge.keys
-                known.count += edge.count
                 known.rate = known.rate if edge.rate is None else (known.rate or 0.0) + edge.rate
     return found | merged
 

@@ -51,7 +51,6 @@ class Edge(msgspec.Struct):
     note: str = ""
     level: str = "ok"
     rate: float | None = None
-    count: int = 1
 
     @property
     def key(self) -> EdgeKey:

@@ -56,7 +56,6 @@ class EdgeRow(msgspec.Struct, frozen=True):
     source: str
     target: str
     kind: str
-    level: str
 
 
 class TablePage(msgspec.Struct, frozen=True):
@@ -156,11 +155,7 @@ class MapPage:
     @cached_property
     def edge_rows(self) -> list[EdgeRow]:
         nodes, drawing = self.shown.graph.nodes, Drawing(self.shown, (), self.now)
-        return [
-            EdgeRow(found, shown_name(nodes[edge.source]), shown_name(nodes[edge.target]), EDGE_NAMES[edge.kind], _WORDS[found.level])
-            for edge in self.table.items
-            for found in [drawing.edge(edge)]
-        ]
+        return [EdgeRow(drawing.edge(edge), shown_name(nodes[edge.source]), shown_name(nodes[edge.target]), EDGE_NAMES[edge.kind]) for edge in self.table.items]
 
     @property
     def pages(self) -> dict[str, Any]:
@@ -171,12 +166,6 @@ class MapPage:
         """What the map consists of, in words."""
         kinds = [node.kind for node in self.shown.graph.nodes.values()]
         return more_text(kinds).replace("+", "").replace(" more ", " ")
-
-    @property
-    def focus_name(self) -> str:
-        """What is looked at; "" where nothing is, or it is not there."""
-        found = self.map.focus
-        return shown_name(self.shown.graph.nodes[found]) if found else ""
 
     @property
     def missing_focus(self) -> bool:

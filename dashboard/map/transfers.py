@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from brokers.models import Broker, Transfer
 from brokers.topology import Topology
-from dashboard.layout.map_links import EXCHANGE, QUEUE, node_id
+from dashboard.layout.map_links import CONSUMERS, EXCHANGE, PUBLISHER, QUEUE, node_id
 from dashboard.layout.transfers import Arrow, Place, arrows
-from dashboard.map.graph import FEDERATION, SHOVEL, Edge, Graph, Node
+from dashboard.map.graph import FEDERATION, SHOVEL, Edge, EdgeKey, Graph, Node
 from dashboard.map.structure import Settings
 
 ELSEWHERE = "elsewhere"
@@ -21,7 +21,7 @@ def transfer_parts(broker: Broker, topology: Topology, settings: Settings, trans
     """The nodes of other ends, and the edges. [] and [] of a virtual host without any, which nearly all are."""
     transfers = list(transfers)
     nodes: dict[str, Node] = {}
-    edges: dict[tuple[str, str, str], Edge] = {}
+    edges: dict[EdgeKey, Edge] = {}
     hosts = {host for address in broker.addresses if (host := urlsplit(address).hostname)}
     for kind, name in sorted(_concerned(topology, settings, transfers)):
         here = node_id(kind, broker.pk, topology.vhost, name)
@@ -56,7 +56,7 @@ def _other_end(broker: Broker, vhost: str, arrow: Arrow, graph: Graph, nodes: di
         found = node_id(kind, broker.pk, vhost, name)
         if name and found in graph.nodes:
             return found
-    kind = "publisher" if arrow.direction == "in" else "consumers"
+    kind = PUBLISHER if arrow.direction == "in" else CONSUMERS
     found = node_id(kind, broker.pk, vhost, f"{ELSEWHERE}:{arrow.other}")
     nodes.setdefault(found, Node(found, kind, arrow.other, vhost, broker.pk, facts=ELSEWHERE))
     return found

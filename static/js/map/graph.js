@@ -4,7 +4,7 @@ export const COLUMNS = ["Publishers", "Exchanges and bindings", "Queues", "Consu
 export const WIDTH = 176;
 const COLUMN = { publisher: 0, exchange: 1, queue: 2, consumers: 3, worker: 3 };
 const HEIGHT = { publisher: 44, exchange: 46, fold: 46, queue: 54, consumers: 46, worker: 56 };
-const ENDS = { publish: [0, 1], binding: [1, 2], exchange: [1, 1], alternate: [1, 1], dead_letter: [2, 1], consume: [2, 3], subscribe: [2, 3], shovel: [2, 2] };
+const ENDS = { publish: [0, 1], binding: [1, 2], exchange: [1, 1], alternate: [1, 1], dead_letter: [2, 1], consume: [2, 3], shovel: [2, 2] };
 const SHAPE = { info: "notice", warn: "warning", bad: "critical" };
 
 /** The level as the style sheets name it. */

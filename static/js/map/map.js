@@ -44,6 +44,12 @@ class LiveMap {
     else this.mark();
   }
 
+  /** The same graph once more, with dots that move or not. */
+  redraw() {
+    this.text = "";
+    return this.follow();
+  }
+
   async arrange({ structure }, again) {
     const round = ++this.round;
     this.arranging = structure;
@@ -94,10 +100,7 @@ class LiveMap {
   }
 }
 
-const graphText = () => {
-  const holder = document.getElementById("map-data");
-  return holder?.dataset.graph ?? holder?.textContent.trim();
-};
+const graphText = () => document.getElementById("map-data")?.textContent.trim();
 
 function find() {
   const frame = document.querySelector("[data-map]");
@@ -107,7 +110,7 @@ function find() {
 }
 
 document.addEventListener("hareline:parts", find);
-still.addEventListener("change", () => live && live.follow(Boolean((live.text = ""))));
+still.addEventListener("change", () => live?.redraw());
 const badge = document.getElementById("live-badge");
 if (badge) new MutationObserver(() => live?.sheet.graph && live.showAge()).observe(badge, { attributeFilter: ["data-state"] });
 find();
