@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from brokers.models import Broker, Transfer
 from brokers.topology import Topology
+from dashboard.layout.levels import rank
 from dashboard.layout.map_links import CONSUMERS, EXCHANGE, PUBLISHER, QUEUE, node_id
 from dashboard.layout.transfers import Arrow, Place, arrows
 from dashboard.map.graph import FEDERATION, SHOVEL, Edge, EdgeKey, Graph, Node
@@ -21,7 +22,7 @@ def transfer_parts(broker: Broker, topology: Topology, settings: Settings, trans
     """The nodes of other ends, and the edges. [] and [] of a virtual host without any, which nearly all are."""
     transfers = list(transfers)
     nodes: dict[str, Node] = {}
-    edges: dict[EdgeKey, Edge] = {}
+    passing: dict[EdgeKey, dict[str, str]] = {}  # the level of each, by its note
     hosts = {host for address in broker.addresses if (host := urlsplit(address).hostname)}
     for kind, name in sorted(_concerned(topology, settings, transfers)):
         here = node_id(kind, broker.pk, topology.vhost, name)
@@ -32,8 +33,9 @@ def transfer_parts(broker: Broker, topology: Topology, settings: Settings, trans
             there = _other_end(broker, topology.vhost, arrow, graph, nodes)
             source, target = (there, here) if arrow.direction == "in" else (here, there)
             moved = FEDERATION if arrow.by.startswith("federation") else SHOVEL
-            edges.setdefault((source, target, moved), Edge(source, target, moved, note=f"{arrow.by}, {arrow.state}", level=arrow.level))
-    return list(nodes.values()), list(edges.values())
+            passing.setdefault((source, target, moved), {})[f"{arrow.by}, {arrow.state}"] = arrow.level
+    edges = [Edge(*ends, note="; ".join(notes), level=min(notes.values(), key=rank)) for ends, notes in passing.items()]
+    return list(nodes.values()), edges
 
 
 def _concerned(topology: Topology, settings: Settings, transfers: Iterable[Transfer]) -> set[tuple[str, str]]:
