@@ -19,12 +19,12 @@ PRODUCT = "Hareline"
 
 
 class Program(msgspec.Struct):
-    """Connections of one program: of the same name, host and user. `rate` is what they publish a second; None unknown."""
+    """Connections of one program: of the same name, host and user, by their names. `rate` is what they publish a second; None unknown."""
 
     name: str
     host: str
     user: str
-    connections: list[Connection] = []
+    connections: dict[str, Connection] = {}
     rate: float | None = None
 
 
@@ -117,10 +117,10 @@ class _Making:
         node = self.id(kind, "\x1e".join((name, host, user)))
         known = self.nodes.get(node)
         if known is None:
-            known = self.nodes[node] = Node(node, kind, name, self.clients.vhost, self.clients.broker_id, own=own, facts=Program(name, host, user, []))
+            known = self.nodes[node] = Node(node, kind, name, self.clients.vhost, self.clients.broker_id, own=own, facts=Program(name, host, user))
         program: Program = known.facts
-        if found is not None and found not in program.connections:
-            program.connections.append(found)
+        if found is not None and found.name not in program.connections:
+            program.connections[found.name] = found
             if kind == PUBLISHER and found.publish_per_second is not None:
                 program.rate = (program.rate or 0.0) + found.publish_per_second
         return node

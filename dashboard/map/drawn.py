@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
 from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from brokers.models import Broker, Queue
 from brokers.queries import ExchangeFigures, QueueFigures
+from brokers.rates import known_total
 from dashboard.layout import formatting, levels
 from dashboard.layout.filter_language import quoted
 from dashboard.layout.levels import WORST_FIRST, Level, rank
@@ -23,7 +23,7 @@ from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark, More, Slot
 from dashboard.map.graph import BINDING, CONSUME, Edge, Node
 from dashboard.map.loaded import Place
 from dashboard.map.shown import Shown
-from dashboard.map.text import NOUNS, label, more_text, sentence
+from dashboard.map.text import counts_text, label, sentence
 from dashboard.map.transfers import ELSEWHERE
 from dashboard.workers.row import free_slots, host_of, level_of, pool_text
 from workers.models import Worker
@@ -31,7 +31,6 @@ from workers.models import Worker
 MOST_MARKS = 5
 ACCOUNTED = 0.8
 """Rates of exchanges and queues are measured at different moments."""
-Number = TypeVar("Number", int, float)
 
 
 class Drawing:
@@ -79,9 +78,8 @@ class Drawing:
         if row is None:
             return self._made(node, place, Level("unknown", "its figures are not known yet"), ["not read yet"])
         level = self.shown.opened.level("queue", row.pk, node.broker_id, queue_level(row, place.broker, self.now))
-        lines = [formatting.count(row.depth, "message") if row.depth is not None else "depth unknown"]
         return self._made(
-            node, place, level, [*lines, *([row.type] if row.type else [])], href=reverse("queue", args=[row.pk]), messages=whole(row.depth),
+            node, place, level, [_depth_text(row.depth), *([row.type] if row.type else [])], href=reverse("queue", args=[row.pk]), messages=whole(row.depth),
             capacity=length_limit(row) or row.highest_depth, consumers=whole(row.consumers), into=row.publish_per_second, out=row.deliver_per_second,
         )  # fmt: skip
 
@@ -115,12 +113,12 @@ class Drawing:
         program: Program = node.facts
         hidden = levels.unavailable(place.broker, self.now)
         known = len(program.connections)
-        lines = [part for part in (program.host or "inside the broker", f"user {program.user}" if program.user else "") if part]
+        lines = [part for part in (program.host or ("inside the broker" if known else "host unknown"), f"user {program.user}" if program.user else "") if part]
         lines += [formatting.count(known, "connection")] if known > 1 else []
         publishes = node.kind == PUBLISHER
         if publishes and not self.shown.everything.of(node.id):
             lines.append("to which exchange is not known")
-        href = reverse("connection", args=[program.connections[0].pk]) if known == 1 else self._connections(program, place) if known else ""
+        href = reverse("connection", args=[next(iter(program.connections.values())).pk]) if known == 1 else self._connections(program, place) if known else ""
         level = Level("unknown", hidden) if hidden else Level("ok", "is connected")
         return self._made(node, place, level, lines, href=href, out=program.rate if publishes else None, host=program.host)
 
@@ -134,17 +132,23 @@ class Drawing:
         nodes = self.shown.everything.nodes
         names = [nodes[one].name for one in group.members if nodes[one].kind == QUEUE]
         queues = [found for name in names if (found := place.figures.queues.get(name))]
-        level = _level_of_group(self, node)
         kinds = [nodes[one].kind for one in group.members]
-        counted = [formatting.count(kinds.count(kind), *nouns) for kind, nouns in NOUNS.items() if kind in kinds]
         opened = self.shown.wanted.changed(opened=(*self.shown.wanted.opened, node.id))
-        deepest = f"{formatting.number(total(one.depth for one in queues))} messages" if queues else ""
+        depth = known_total(one.depth for one in queues)
+        lines = [counts_text(kinds), *([_depth_text(depth)] if queues else [])]
         return self._made(
-            node, place, level, [", ".join(counted), *([deepest] if deepest else [])], href=f"{reverse('map')}{opened}",
-            kind_of_type=kinds[0] if len(set(kinds)) == 1 else None, messages=whole(total(one.depth for one in queues)),
-            consumers=whole(total(one.consumers for one in queues)), into=total(one.publish_per_second for one in queues),
-            out=total(one.deliver_per_second for one in queues), folded=len(group.members),
+            node, place, self._level_of_group(node, kinds, place), lines, href=f"{reverse('map')}{opened}",
+            kind_of_type=kinds[0] if len(set(kinds)) == 1 else None, messages=whole(depth),
+            consumers=whole(known_total(one.consumers for one in queues)), into=known_total(one.publish_per_second for one in queues),
+            out=known_total(one.deliver_per_second for one in queues), folded=len(group.members),
         )  # fmt: skip
+
+    def _level_of_group(self, node: Node, kinds: Collection[str], place: Place) -> Level:
+        """That of the worst finding about a member; while the broker is away it is unknown, as are those of its members."""
+        hidden, found = levels.unavailable(place.broker, self.now), self.shown.findings_of(node)
+        if hidden and set(kinds) != {WORKER}:
+            return Level("unknown", hidden)
+        return Level(WORST_FIRST[rank(found[0].level)], found[0].title) if found else Level("ok", "nothing is known to be wrong")
 
     def _made(self, node: Node, place: Place, level: Level, lines: list[str], kind_of_type: str | None = None, **figures: object) -> MapNode:
         marks = [Mark(LEVELS.get(one.level, "unknown"), one.title, reverse("finding", args=[one.pk])) for one in self.shown.findings_of(node)[:MOST_MARKS]]
@@ -191,25 +195,13 @@ class Drawing:
         return self.shown.places[queue.broker_id, queue.vhost].figures.queues.get(queue.name) or QueueFigures(0)
 
 
-def _level_of_group(drawing: Drawing, node: Node) -> Level:
-    found = drawing.shown.findings_of(node)
-    word = min((one.level for one in found), key=rank, default="ok")
-    return Level(next(one for one in WORST_FIRST if one == word), found[0].title if found else "nothing is known to be wrong")
+def _depth_text(depth: float | None) -> str:
+    return "depth unknown" if depth is None else formatting.count(whole(depth), "message")
 
 
 def whole(value: float | None) -> int | None:
     """A count, which history keeps as a number with a fraction."""
     return None if value is None else round(value)
-
-
-def total(values: Iterable[Number | None]) -> Number | None:
-    """The sum of what is known; None where nothing is.
-
-    >>> total([1, None, 2]), total([None])
-    (3, None)
-    """
-    known = [value for value in values if value is not None]
-    return sum(known[1:], known[0]) if known else None
 
 
 def map_of(shown: Shown, brokers: Sequence[Broker], now: datetime) -> Map:
@@ -227,6 +219,6 @@ def map_of(shown: Shown, brokers: Sequence[Broker], now: datetime) -> Map:
         starts[0] if shown.wanted.focus and starts else "",
         drawing.nodes,
         drawing.edges,
-        More(len(missing), more_text(missing)),
+        More(len(missing), counts_text(missing, more=True)),
         structure_of(drawing.nodes, drawing.edges),
     )

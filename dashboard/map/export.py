@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from dashboard.exchanges.row import DEFAULT_NAME
 from dashboard.map.format import Map, MapNode
+from dashboard.map.text import shown_name
 
 SHAPES: Mapping[str, str] = {"exchange": "box", "queue": "cylinder", "worker": "component", "consumers": "component", "publisher": "ellipse"}
 MERMAID: Mapping[str, tuple[str, str]] = {
@@ -64,7 +64,7 @@ def _short(nodes: Iterable[MapNode]) -> dict[str, str]:
 
 
 def _label(node: MapNode) -> str:
-    name = node.name or (DEFAULT_NAME if node.kind == "exchange" else "unnamed")
+    name = shown_name(node)
     return f"{name}\n{', '.join(node.lines)}" if node.lines else name
 
 

@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
 from brokers.models import Broker
+from brokers.queries import Page
 from brokers.scope import Scope
 from dashboard.findings.open_now import OpenNow
 from dashboard.layout import levels
@@ -22,11 +23,11 @@ from dashboard.layout.visibility import Step, old_figures
 from dashboard.live import topics
 from dashboard.live.hub import LOOK_CLOSELY
 from dashboard.map.drawn import Drawing, map_of
-from dashboard.map.format import LEVELS, Map, MapEdge, MapNode
+from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark
 from dashboard.map.graph import Edge
 from dashboard.map.loaded import Place, places
 from dashboard.map.shown import Shown
-from dashboard.map.text import EDGE_NAMES, NOUNS, more_text, shown_name
+from dashboard.map.text import EDGE_NAMES, NOUNS, counts_text, shown_name
 from dashboard.map.wanted import KINDS, OBJECTS, ZOOMS, Wanted
 
 PAGE_SIZE = 100
@@ -39,7 +40,7 @@ _WORDS = {short: word for word, short in LEVELS.items()}
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A line of the table of nodes. `before` and `after`: what is connected with it, in words."""
+    """A line of the table of nodes. `before` and `after`: what is connected with it, in words; `marks`: open findings, each with its level."""
 
     node: MapNode
     name: str
@@ -49,6 +50,7 @@ class Row(msgspec.Struct, frozen=True):
     focus: str
     before: list[str]
     after: list[str]
+    marks: list[tuple[str, Mark]]
 
 
 class EdgeRow(msgspec.Struct, frozen=True):
@@ -56,19 +58,6 @@ class EdgeRow(msgspec.Struct, frozen=True):
     source: str
     target: str
     kind: str
-
-
-class TablePage(msgspec.Struct, frozen=True):
-    """As `brokers.queries.Page`."""
-
-    items: Sequence[Any]
-    total: int
-    page: int
-    page_size: int = PAGE_SIZE
-
-    @property
-    def pages(self) -> int:
-        return max(1, -(-self.total // self.page_size))
 
 
 class Address:
@@ -118,20 +107,21 @@ class MapPage:
         return mark_safe(json.dumps(msgspec.to_builtins(self.map)).translate(_NO_MARKUP))  # noqa: S308  (what could be markup is escaped)
 
     @cached_property
-    def table(self) -> TablePage:
+    def table(self) -> Page[Any]:
         """A page of nodes, or of edges."""
         graph = self.shown.graph
         if self.wanted.edges:
             return self._page(sorted(graph.edges.values(), key=self._edge_order))
-        return self._page(sorted(graph.nodes, key=lambda one: (self.shown.important(graph.nodes[one]), graph.nodes[one].name, one)))
+        return self._page(sorted(graph.nodes, key=self.shown.order.__getitem__))
 
     def _edge_order(self, edge: Edge) -> tuple[str, ...]:
         nodes = self.shown.graph.nodes
         return nodes[edge.source].name, nodes[edge.target].name, edge.kind, edge.source, edge.target
 
-    def _page(self, items: Sequence[Any]) -> TablePage:
+    def _page(self, items: list[Any]) -> Page[Any]:
+        """The page that the address names; the last one where there are fewer."""
         page = min(self.wanted.page, max(1, -(-len(items) // PAGE_SIZE)))
-        return TablePage(items[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], len(items), page)
+        return Page(len(items), items[(page - 1) * PAGE_SIZE : page * PAGE_SIZE], page, PAGE_SIZE)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -146,7 +136,8 @@ class MapPage:
         after = [self._end(edge, edge.target) for edge in edges if edge.source == node.id]
         focus = self.address.with_(focus=node.id, text="", kind="", path=())
         return Row(
-            node, shown_name(self.shown.graph.nodes[node.id]), NOUNS[node.kind][0], word, levels.NAMES[word], focus, _some(before), _some(after)
+            node, shown_name(self.shown.graph.nodes[node.id]), NOUNS[node.kind][0], word, levels.NAMES[word], focus, _some(before), _some(after),
+            [(_WORDS[mark.level], mark) for mark in node.marks],
         )  # fmt: skip
 
     def _end(self, edge: Edge, other: str) -> str:
@@ -164,8 +155,7 @@ class MapPage:
     @property
     def counts(self) -> str:
         """What the map consists of, in words."""
-        kinds = [node.kind for node in self.shown.graph.nodes.values()]
-        return more_text(kinds).replace("+", "").replace(" more ", " ")
+        return counts_text(node.kind for node in self.shown.graph.nodes.values())
 
     @property
     def missing_focus(self) -> bool:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from heapq import nsmallest
+from typing import Any
 
-from dashboard.map.graph import Edge, EdgeKey, Graph, Node
+from dashboard.map.graph import Edge, EdgeKey, Graph
 
 MOST_NODES = 150
 MOST_HOPS = 6
 
-Important = Callable[[Node], tuple[float, ...]]
-"""What a node is sorted by: the lowest first."""
+Order = Mapping[str, tuple[Any, ...]]
+"""What the nodes are sorted by: the lowest first, each another one."""
 
 
 def hidden(graph: Graph, own: Collection[str]) -> set[str]:
@@ -22,7 +23,7 @@ def hidden(graph: Graph, own: Collection[str]) -> set[str]:
 def distances(graph: Graph, starts: Iterable[str], hops: int, not_through: Collection[str] = ()) -> dict[str, int]:
     """How many edges each node is away, whichever their direction, up to `hops`; the starts 0. What lies behind `not_through` is reached by other paths alone.
 
-    >>> from dashboard.map.graph import Edge
+    >>> from dashboard.map.graph import Edge, Node
     >>> chain = Graph()
     >>> for name in "abc": chain.add(Node(name, "queue", name, "/", 1))
     >>> _ = chain.connect(Edge("a", "b", "binding")), chain.connect(Edge("b", "c", "binding"))
@@ -65,19 +66,19 @@ def part_of(graph: Graph, ids: Collection[str]) -> Graph:
     return Graph.of_edges(nodes, edges)
 
 
-def most_important(graph: Graph, important: Important, first: Sequence[str] = (), most: int = MOST_NODES, together: bool = True) -> list[str]:
+def most_important(graph: Graph, order: Order, first: Sequence[str] = (), most: int = MOST_NODES, together: bool = True) -> list[str]:
     """At most so many nodes: `first`, then the most important ones; `together`: each followed by what it is connected with, so that what is shown hangs
     together."""
     if len(graph.nodes) <= most:
         return list(graph.nodes)
     chosen: dict[str, None] = dict.fromkeys(one for one in first if one in graph.nodes)
-    sorted_by = {node.id: (important(node), node.name, node.id) for node in graph.nodes.values()}
-    for one in sorted(graph.nodes, key=sorted_by.__getitem__):
+    sorted_by = order.__getitem__
+    for one in sorted(graph.nodes, key=sorted_by):
         if len(chosen) >= most:
             break
         chosen[one] = None
         if together:
-            beside = nsmallest(MOST_BESIDE, set(graph.neighbours(one)), key=sorted_by.__getitem__)
+            beside = nsmallest(MOST_BESIDE, set(graph.neighbours(one)), key=sorted_by)
             chosen.update(dict.fromkeys(beside))
     return list(chosen)[:most]
 

@@ -10,10 +10,10 @@ from dashboard.findings.open_now import OpenNow
 from dashboard.layout.levels import rank
 from dashboard.layout.map_links import EXCHANGE, QUEUE
 from dashboard.map.clients import Program
-from dashboard.map.folding import Group, alike, application, contracted, machinery, stands_for, virtual_host
+from dashboard.map.folding import OWN_NAMES, Group, alike, application, contracted, machinery, stands_for, virtual_host
 from dashboard.map.graph import UNUSED, Graph, Node, joined
 from dashboard.map.loaded import Place
-from dashboard.map.selection import containing, distances, hidden, most_important, part_of
+from dashboard.map.selection import Order, containing, distances, hidden, most_important, part_of
 from dashboard.map.wanted import OBJECTS, Wanted
 from dashboard.models import Finding
 
@@ -41,9 +41,10 @@ class Shown:
         return found
 
     def findings_of(self, node: Node) -> list[Finding]:
-        """Those that are open about the node, or about anything that is folded in it."""
+        """Those that are open about the node, or about anything that is folded in it, the worst first."""
         if isinstance(node.facts, Group):
-            return [one for member in node.facts.members for one in self.findings_of(self.everything.nodes[member])] if self.findings else []
+            found = [one for member in node.facts.members for one in self.findings_of(self.everything.nodes[member])] if self.findings else []
+            return sorted(found, key=lambda one: rank(one.level))
         return self.findings.get((node.kind, node.broker_id, node.vhost, node.name), [])
 
     @cached_property
@@ -60,7 +61,7 @@ class Shown:
     def _away(self) -> Mapping[str, int]:
         """How far what is wanted is from what is looked for; {} where nothing is looked for."""
         defaults = {node.id for node in self.everything.nodes.values() if node.kind == EXCHANGE and not node.name}
-        return distances(self.everything, self.starts, self.wanted.reach, defaults | hidden(self.everything, _MACHINERY))
+        return distances(self.everything, self.starts, self.wanted.reach, defaults | hidden(self.everything, OWN_NAMES))
 
     @cached_property
     def selected(self) -> Graph:
@@ -94,37 +95,37 @@ class Shown:
             folds |= alike(found, but | troubled)
         return contracted(found, folds)
 
-    def important(self, node: Node) -> tuple[float, ...]:
-        """For sorting: what has a finding first, then what moves and waits most."""
+    @cached_property
+    def order(self) -> Order:
+        """What is nearest to what is looked for first, then what has a finding, then what moves and waits most."""
+        return {node.id: (*self._important(node), node.name, node.id) for node in self.graph.nodes.values()}
+
+    def _important(self, node: Node) -> tuple[float, ...]:
         away = min((self._away.get(one, _FAR) for one in members_of(node)), default=_FAR) if self.starts else 0
         found = self.findings_of(node)
-        return away, min((rank(one.level) for one in found), default=_RANK_OF_HEALTHY), -self._activity(node)
+        return away, rank(found[0].level) if found else _RANK_OF_HEALTHY, -self._activity(node)
 
     def _activity(self, node: Node) -> float:
         figures = self.places[node.broker_id, node.vhost].figures
         total = log10(1 + len(self.graph.of(node.id)))
-        for name, kind in self.members_by_name(node):
+        for member in members_of(node):
+            name, kind = self.everything.nodes[member].name, self.everything.nodes[member].kind
             if kind == QUEUE and (queue := figures.queues.get(name)):
                 total += (queue.publish_per_second or 0) + (queue.deliver_per_second or 0) + log10(1 + (queue.depth or 0))
             elif kind == EXCHANGE and (exchange := figures.exchanges.get(name)):
                 total += (exchange.publish_in_per_second or 0) + (exchange.publish_out_per_second or 0)
         return total + ((node.facts.rate or 0) if isinstance(node.facts, Program) else 0)
 
-    def members_by_name(self, node: Node) -> list[tuple[str, str]]:
-        """(name, kind) of the node, or of what is folded in it."""
-        nodes = self.everything.nodes
-        return [(nodes[one].name, nodes[one].kind) for one in node.facts.members] if isinstance(node.facts, Group) else [(node.name, node.kind)]
-
     @cached_property
     def drawn(self) -> list[str]:
-        return most_important(self.graph, self.important, [one for one in self.starts if one in self.graph.nodes], together=not self.starts)
+        return most_important(self.graph, self.order, [one for one in self.starts if one in self.graph.nodes], together=not self.starts)
 
 
 _FAR = 99.0
-_MACHINERY = ("control", "events", "delayed", "hareline")
 
 
 def members_of(node: Node) -> tuple[str, ...]:
+    """The ids of what is folded in it, or its own."""
     return node.facts.members if isinstance(node.facts, Group) else (node.id,)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from dashboard.exchanges.row import DEFAULT_NAME
 from dashboard.layout import formatting
 from dashboard.layout.map_links import CONSUMERS, EXCHANGE, PUBLISHER, QUEUE, WORKER
+from dashboard.map.format import MapNode
 from dashboard.map.graph import ALTERNATE, BINDING, CONSUME, DEAD_LETTER, EXCHANGE_BINDING, FEDERATION, PUBLISH, SHOVEL, Edge, Key, Node
 
 NOUNS: Mapping[str, tuple[str, str]] = {
@@ -33,7 +35,7 @@ KEYS_SHOWN, LONGEST_LABEL, MOST_SORTED = 2, 60, 200
 EVERY_MESSAGE = "every message"
 
 
-def shown_name(node: Node) -> str:
+def shown_name(node: Node | MapNode) -> str:
     return node.name or (DEFAULT_NAME if node.kind == EXCHANGE else "unnamed")
 
 
@@ -42,7 +44,7 @@ def label(edge: Edge, source: Node) -> str:
 
     >>> exchange = Node("exchange-1", "exchange", "orders", "/", 1, "topic")
     >>> label(Edge("exchange-1", "queue-1", "binding", [Key("order.*"), Key("order.#.eu"), Key("x")]), exchange)
-    'order.*, order.#.eu +1'
+    'order.#.eu, order.* +1'
     """
     if edge.kind in (BINDING, EXCHANGE_BINDING):
         if source.type == "fanout":
@@ -104,17 +106,15 @@ def sentence(edge: Edge, source: Node, target: Node) -> str:
         case "consume":
             return f"{there} consumes {here}" + (f" ({edge.note})" if edge.note else "")
         case _:
-            return f"{edge.note} moves messages from {here} to {there}"
+            return f"{edge.note}: from {here} to {there}"
 
 
-def more_text(kinds: Iterable[str]) -> str:
-    """What there is no room for.
+def counts_text(kinds: Iterable[str], more: bool = False) -> str:
+    """How many nodes there are of each kind; `more`: of those that there is no room for.
 
-    >>> more_text(["queue", "queue", "exchange"]), more_text([])
-    ('+1 more exchange, +2 more queues', '')
+    >>> counts_text(["queue", "queue", "exchange"]), counts_text(["queue"] * 1200, more=True), counts_text([])
+    ('1 exchange, 2 queues', '+1,200 more queues', '')
     """
-    found: dict[str, int] = {}
-    for kind in kinds:
-        found[kind] = found.get(kind, 0) + 1
-    listed = [kind for kind in NOUNS if kind in found]
-    return ", ".join(f"+{found[kind]:,} more {NOUNS[kind][found[kind] > 1]}" for kind in listed)
+    found = Counter(kinds)
+    before, word = ("+", "more ") if more else ("", "")
+    return ", ".join(f"{before}{formatting.count(found[kind], word + one, word + many)}" for kind, (one, many) in NOUNS.items() if kind in found)

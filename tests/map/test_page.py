@@ -156,6 +156,12 @@ def test_while_the_broker_is_away_the_map_stays_and_says_how_old_it_is(person: C
     assert "Objects and figures of prod are as of" in table(person)
 
 
+def test_while_the_broker_is_away_groups_are_unknown_too(person: Client, shop: Shop) -> None:
+    assert next(node for node in map_of(person, "?zoom=vhost")["nodes"] if node["kind"] == "vhost")["level"] == "ok"
+    Broker.objects.update(state=Broker.UNREACHABLE, reason="connection refused", since=timezone.now())
+    assert next(node for node in map_of(person, "?zoom=vhost")["nodes"] if node["kind"] == "vhost")["level"] == "unknown"
+
+
 def test_an_empty_map_says_what_is_missing(person: Client) -> None:
     assert "No exchange and no queue is known here" in table(person)
 

@@ -44,9 +44,10 @@ def test_a_part_has_the_edges_within_it_once() -> None:
 
 def test_of_too_many_the_most_important_are_shown_with_what_they_are_connected_with() -> None:
     many = graph(*((f"x{number}", f"q{number}") for number in range(50)))
-    assert most_important(many, lambda node: (node.id != "q7",), most=2) == ["q7", "x7"]
-    assert len(most_important(many, lambda node: (0,), ["q9"], most=10)) == 10
-    assert most_important(many, lambda node: (0,), ["q9"], most=10)[0] == "q9"
+    assert most_important(many, {one: (one != "q7", one) for one in many.nodes}, most=2) == ["q7", "x7"]
+    by_name = {one: (one,) for one in many.nodes}
+    assert len(most_important(many, by_name, ["q9"], most=10)) == 10
+    assert most_important(many, by_name, ["q9"], most=10)[0] == "q9"
 
 
 def test_objects_are_folded_where_names_and_connections_are_alike() -> None:
