@@ -35,6 +35,7 @@ const reached = Object.fromEntries(shop.nodes.map(({ id: start }) => {
   return [start, [...found].sort()];
 }));
 
+const mail = [node("mail", "queue", { broker: "prod" }), node("mail-*", "fold", { broker: "prod", type: "queue", folded: 40 }), node("mail ", "queue", { broker: "test" })];
 const many = indexed({ nodes: Array.from({ length: 150 }, (_, at) => node(`q${at}`, "queue")), edges: [] });
 console.log(JSON.stringify({
   columns: Object.fromEntries(index.column),
@@ -52,9 +53,10 @@ console.log(JSON.stringify({
   details: [1, 0.3, 0.1].map(detailAt),
   applications: merged(index, "application"),
   vhosts: merged(index, "vhost"),
+  brokers: merged(indexed({ nodes: mail, edges: [] }), "vhost").nodes.map(({ lines }) => lines),
   steps: [stepsOf("?path=exchange-1~queue-1,queue-2~"), stepsOf("?focus=x")],
   views: [viewOf("http://x/map/?vhost=b&path=1&focus=a"), viewOf("http://x/map/?focus=a&vhost=b&at=now")],
   rates: [null, 0, 0.04, 12.345, 1234].map(rateText),
   thickness: [null, 0, 1, 53, 1e9].map((rate) => Math.round(thickness(rate) * 10) / 10),
-  spoken: [spoken(shop.nodes[6]), spoken(shop.nodes[9])],
+  spoken: [spoken(shop.nodes[6]), spoken(shop.nodes[9]), spoken(node("", "exchange"))],
 }));

@@ -73,7 +73,11 @@ def test_from_further_away_the_map_shows_applications_then_virtual_hosts(drawn: 
     assert (orders["messages"], orders["in"], orders["level"]) == (12, 10, "bad") and len(orders["members"]) == 3
     assert groups["mail", "queue"]["messages"] is None, "unknown is not 0"
     hosts = {node["name"]: node["lines"] for node in drawn["vhosts"]["nodes"]}
-    assert hosts == {"/": ["3 exchanges, 3 queues, 1 worker, 2 publishers"], "other": ["1 queue"]}
+    assert hosts == {"/": ["3 exchanges, 3 queues, 1 worker node, 2 publishers, 1 group"], "other": ["1 queue"]}
+
+
+def test_virtual_hosts_of_one_name_on_two_brokers_are_two_and_what_is_folded_counts(drawn: dict[str, Any]) -> None:
+    assert drawn["brokers"] == [["41 queues"], ["1 queue"]]
 
 
 def test_the_path_of_a_message_is_read_from_the_address_and_is_no_view_of_its_own(drawn: dict[str, Any]) -> None:
@@ -84,4 +88,4 @@ def test_the_path_of_a_message_is_read_from_the_address_and_is_no_view_of_its_ow
 def test_lines_are_as_thick_as_their_rate_and_an_unknown_rate_has_no_figure(drawn: dict[str, Any]) -> None:
     assert drawn["rates"] == ["", "0.0", "<0.1", "12.3", "1,234.0"]
     assert drawn["thickness"] == [1.2, 1.2, 2.2, 6.9, 12]
-    assert drawn["spoken"] == ["queue orders.us, critical", "worker node a@web-1, healthy, 3 of 8 slots used"]
+    assert drawn["spoken"] == ["queue orders.us, critical", "worker node a@web-1, healthy, 3 of 8 slots used", "exchange (default exchange), healthy"]

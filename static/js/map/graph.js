@@ -48,11 +48,14 @@ export const thickness = (rate) => Math.min(12, 1.2 + 3.3 * Math.log10(1 + (rate
 const KINDS = { fold: "folded group", vhost: "virtual host", consumers: "consumers", worker: "worker node" };
 const LEVELS = { ok: "healthy", unknown: "state unknown" };
 
+/** The name as people read it. */
+export const nameOf = ({ name, kind }) => name || (kind === "exchange" ? "(default exchange)" : "unnamed");
+
 /** One sentence about the node for a screen reader. */
 export function spoken(node) {
   const level = levelOf(node);
   const rate = mainRate(node);
-  const parts = [`${KINDS[node.kind] ?? node.kind} ${node.name || "(default exchange)"}`, LEVELS[level] ?? level];
+  const parts = [`${KINDS[node.kind] ?? node.kind} ${nameOf(node)}`, LEVELS[level] ?? level];
   parts.push(...(node.lines ?? []), ...(node.marks ?? []).map(({ text }) => text));
   if (node.slots?.of != null) parts.push(`${node.slots.used ?? "an unknown number"} of ${node.slots.of} slots used`);
   if (rate != null) parts.push(`${rateText(rate)} messages a second`);

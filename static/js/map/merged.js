@@ -2,7 +2,10 @@
 
 const RANK = ["ok", "info", "notice", "unknown", "warn", "warning", "bad", "critical"];
 const worse = (a, b) => (RANK.indexOf(b) > RANK.indexOf(a) ? b : a);
-const KINDS = { exchange: ["exchange", "exchanges"], queue: ["queue", "queues"], worker: ["worker", "workers"], publisher: ["publisher", "publishers"] };
+const KINDS = {
+  exchange: ["exchange", "exchanges"], queue: ["queue", "queues"], worker: ["worker node", "worker nodes"], consumers: ["other consumer", "other consumers"],
+  publisher: ["publisher", "publishers"], fold: ["group", "groups"], application: ["application", "applications"],
+};
 export const NEAREST = { application: 0.45, vhost: 0.2 }; // shown at smaller scales
 
 /** What a scale shows: "object", "application" or "vhost". */
@@ -15,7 +18,8 @@ const applicationOf = ({ kind, name }) => (kind === "publisher" ? name : name.sp
 export function merged(index, detail) {
   const groups = new Map();
   for (const node of index.nodes.values()) {
-    const key = detail === "vhost" ? node.vhost : `${node.vhost}\n${index.column.get(node.id)}\n${applicationOf(node)}`;
+    const place = `${node.broker}\n${node.vhost}`; // brokers have virtual hosts of one name
+    const key = detail === "vhost" ? place : `${place}\n${index.column.get(node.id)}\n${applicationOf(node)}`;
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(node);
   }
@@ -27,12 +31,18 @@ export function merged(index, detail) {
   return { nodes, edges: joined(index.edges, of) };
 }
 
+// What is folded counts as what it is, where it is all of one kind.
+function countOf(members, kind) {
+  const isOf = (node) => (node.folded && KINDS[node.type] ? node.type : node.kind) === kind;
+  return members.filter(isOf).reduce((sum, node) => sum + (node.kind === kind ? 1 : node.folded), 0);
+}
+
 function described(members, id, detail) {
   const [first] = members;
   if (members.length === 1 && detail !== "vhost") return { ...first, id, members: [first.id] };
   const known = (name) => members.map((node) => node[name]).filter((value) => value != null);
   const sum = (name) => (known(name).length ? known(name).reduce((total, value) => total + value, 0) : null);
-  const counted = Object.entries(KINDS).map(([kind, words]) => [members.filter((node) => node.kind === kind).length, words]).filter(([count]) => count);
+  const counted = Object.entries(KINDS).map(([kind, words]) => [countOf(members, kind), words]).filter(([count]) => count);
   return {
     id,
     kind: detail === "vhost" ? "vhost" : first.kind,

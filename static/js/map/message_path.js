@@ -1,6 +1,8 @@
 // The path of one message, lit up step by step: `?path=exchange-5~queue-17,queue-18~worker-2`, steps from the first exchange on, with the nodes
 // that a step reaches at once. The address holds the path, so a link from a question or a test task shows it.
 
+import { nameOf } from "./graph.js";
+
 const PACE = 1600; // milliseconds a step, while it plays
 
 /** [[id, …], …] of an address's query. */
@@ -62,7 +64,8 @@ export class MessagePath {
   }
 
   sentence(index, taken) {
-    const names = this.steps[this.at].map((id) => index.nodes.get(id)?.name ?? "something that is not on this map");
+    const nodes = this.steps[this.at].map((id) => index.nodes.get(id));
+    const names = nodes.map((node) => (node ? nameOf(node) : "something that is not on this map"));
     return `Step ${this.at + 1} of ${this.steps.length}: ${names.join(", ")}${taken.length ? ` (${taken.filter(Boolean).join("; ")})` : ""}`;
   }
 }

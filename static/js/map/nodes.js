@@ -1,6 +1,6 @@
 // A node of the map: a link with its box, name, rate, level, depth and slots. Made once, then changed in place where its facts changed.
 
-import { heightOf, levelOf, mainRate, rateText, spoken, WIDTH } from "./graph.js";
+import { heightOf, levelOf, mainRate, nameOf, rateText, spoken, WIDTH } from "./graph.js";
 import { fitted, isolated, make, put, set, shape } from "./svg.js";
 
 const LEFT = 13;
@@ -46,9 +46,9 @@ export class NodeDrawing {
     set(this.link, "data-level", level);
     set(this.link, "aria-label", spoken(node));
     put(this.rate, rate);
-    put(this.name, isolated(fitted(node.name || "(default exchange)", WIDTH - this.left - LEFT - (rate ? 8 + 7 * rate.length : 0), fonts.name)));
+    put(this.name, isolated(fitted(nameOf(node), WIDTH - this.left - LEFT - (rate ? 8 + 7 * rate.length : 0), fonts.name)));
     put(this.line, isolated(fitted(line, WIDTH - this.left - LEFT - 18, fonts.line)));
-    put(this.title, [node.name, ...(node.lines ?? []), ...(node.marks ?? []).map(({ text }) => text)].join("\n"));
+    put(this.title, [nameOf(node), ...(node.lines ?? []), ...(node.marks ?? []).map(({ text }) => text)].join("\n"));
     shape(this.sign, level);
     if (this.depth) this.fill(node);
     this.drawSlots(node.slots);
