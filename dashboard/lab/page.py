@@ -24,7 +24,7 @@ from dashboard.layout.levels import Word
 from dashboard.models import LabExperiment, User
 from workers.lab import plans
 from workers.lab.catalog import PATTERNS, Pattern
-from workers.lab.knobs import KNOBS, Knob, read
+from workers.lab.knobs import KNOBS, Knob, Knobs, read
 from workers.lab.plan import Variant
 
 NO_PROCESS = "The lab’s process (manage.py runlab) does not run, so nothing is started, changed or removed. Where HARELINE_LAB is set it starts with Hareline."
@@ -97,14 +97,9 @@ class ExperimentPage:
         self.notice = NO_PROCESS if self.goes_on and leases.holder_of(LEASE, now) is None else ""
         self.old = formatting.age(found.measured_at, now) if self.goes_on and found.measured_at and now - found.measured_at > OLD else ""
 
-    def read(self, given: Mapping[str, str]) -> tuple[Any, dict[str, str]]:
+    def read(self, given: Mapping[str, str]) -> tuple[Knobs, dict[str, str]]:
         """The knobs with what was given, and what is wrong with it."""
-        before, offers = self.knobs, self.pattern.offers
-        if self.pattern.key != "headers":
-            return read(given, offers, before)
-        knobs, wrong = read(given, tuple(name for name in offers if name != "bindings"), before, plans.header_line)
-        knobs, also = read(given, ("bindings",), knobs, plans.binding_of_headers)
-        return knobs, wrong | also
+        return read(given, self.pattern.offers, self.knobs, self.pattern.checks)
 
     @cached_property
     def fields(self) -> list[Field]:
@@ -113,7 +108,7 @@ class ExperimentPage:
     def _field(self, knob: Knob) -> Field:
         known = getattr(self.knobs, knob.name)
         several = isinstance(known, tuple)
-        value = self.given.get(knob.name) or ("\n".join(known) if several else f"{known:g}")
+        value = self.given.get(knob.name, "\n".join(known) if several else f"{known:g}")
         choices = [(number, f"{number}: {name}") for number, (name, *_) in plans.ARRANGEMENTS.items()] if knob.name == "arrangement" else []
         return Field(knob, value, self.problems.get(knob.name, ""), choices, several)
 

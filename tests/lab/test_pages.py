@@ -154,6 +154,14 @@ def test_the_knobs_of_a_running_experiment_are_turned_within_their_bounds(person
     assert entry.detail["knobs"] == {"nodes": 5, "rate": 3.5}
 
 
+def test_a_line_that_no_message_can_have_is_refused_beside_its_field(person: Client) -> None:
+    found = started(person, "headers")
+    answer = person.post(f"/lab/{found.pk}/change/", {"keys": "all format=pdf", "rate": ""})
+    page = html.unescape(answer.content.decode())
+    assert answer.status_code == 422 and "Enter name=value" in page and ">\nall format=pdf</textarea>" in page and 'name="rate" value=""' in page
+    assert person.get(f"/lab/{found.pk}/").status_code == 200
+
+
 def test_what_has_been_stopped_is_changed_no_more(person: Client) -> None:
     found = started(person)
     assert person.post(f"/lab/{found.pk}/stop/").status_code == 302

@@ -34,6 +34,7 @@ def test_each_plan_reaches_queues_that_have_worker_nodes(pattern: Pattern) -> No
 def test_each_explains_itself_in_three_sentences_and_has_a_claim_that_is_measured(pattern: Pattern) -> None:
     assert len(pattern.text) == 3 and all(text.endswith(".") and ". " not in text for text in pattern.text)
     assert pattern.measured in MEASURED and set(pattern.offers) <= set(KNOBS)
+    assert not [wrong for name, check in pattern.checks.items() for line in getattr(pattern.defaults, name) if (wrong := check(line))]
 
 
 @every_case("pattern", ALL, attrgetter("key"))
@@ -105,6 +106,7 @@ def test_only_the_knobs_of_a_pattern_are_turned() -> None:
 
 def test_headers_are_checked_line_by_line() -> None:
     assert plans.binding_of_headers("format=pdf") == "Begin with all or any, such as all format=pdf kind=invoice."
+    assert plans.binding_of_headers("any") == plans.header_line("all format=pdf") == "Enter name=value, such as format=pdf."  # a message has no x-match
     assert plans.binding_of_headers("any format=pdf") == plans.header_line("a=1 b=2") == ""
     assert plans.header_line("pdf") == plans.header_line("") == plans.header_line("all") == "Enter name=value, such as format=pdf."
 

@@ -7,12 +7,13 @@ from collections.abc import Callable
 import msgspec
 
 from workers.lab import plans
-from workers.lab.knobs import Knobs
+from workers.lab.knobs import Check, Knobs
 from workers.lab.plan import Plan
 
 
 class Pattern(msgspec.Struct, frozen=True):
-    """`text`: three sentences. `claim`: what is measured against it, by the function `measured` of `workers.lab.claims`. `offers`: knobs, by name."""
+    """`text`: three sentences. `claim`: what is measured against it, by the function `measured` of `workers.lab.claims`. `offers`: knobs, by name.
+    `checks`: of knobs with several lines, what is wrong with one of them."""
 
     key: str
     name: str
@@ -22,6 +23,7 @@ class Pattern(msgspec.Struct, frozen=True):
     plan: Callable[[Knobs], Plan]
     defaults: Knobs
     offers: tuple[str, ...]
+    checks: dict[str, Check] = {}
 
 
 POOL = ("nodes", "processes", "prefetch", "rate", "work_ms")
@@ -100,6 +102,7 @@ _FOUND = (
             bindings=("all format=pdf kind=invoice", "any format=png kind=invoice", "all kind=photo"),
         ),
         EACH,
+        {"keys": plans.header_line, "bindings": plans.binding_of_headers},
     ),
     Pattern(
         "request_reply",

@@ -24,13 +24,13 @@ class Knobs(msgspec.Struct, frozen=True):
 
 
 class Knob(msgspec.Struct, frozen=True):
-    """A knob as a field of a form."""
+    """A knob as a field of a form. `least`, `most`: of its number, or of its lines."""
 
     name: str
     label: str
     hint: str
-    least: float = 0
-    most: float = 0
+    least: float
+    most: float
 
 
 NUMBERS: dict[str, Knob] = {
@@ -42,15 +42,16 @@ NUMBERS: dict[str, Knob] = {
     "arrangement": Knob("arrangement", "Arrangement", "1 to 5", 1, 5),
 }
 TEXTS: dict[str, Knob] = {
-    "keys": Knob("keys", "Messages", f"one a line, published in turn; at most {MOST_KEYS}"),
-    "bindings": Knob("bindings", "Bindings", f"one a line, each of a queue with a worker node of its own; at most {MOST_NODES}"),
+    "keys": Knob("keys", "Messages", f"one a line, published in turn; at most {MOST_KEYS}", 1, MOST_KEYS),
+    "bindings": Knob("bindings", "Bindings", f"one a line, each of a queue with a worker node of its own; at most {MOST_NODES}", 1, MOST_NODES),
 }
 KNOBS = {**NUMBERS, **TEXTS}
+Check = Callable[[str], str]
+"""What is wrong with a line, as a sentence; "" for nothing."""
 
 
-def read(given: Mapping[str, str], offers: tuple[str, ...], before: Knobs, check: Callable[[str], str] = lambda line: "") -> tuple[Knobs, dict[str, str]]:
-    """(the knobs with what was given for those that the pattern offers, {knob: what is wrong with it}). `check`: what is wrong with a line of keys or
-    bindings.
+def read(given: Mapping[str, str], offers: tuple[str, ...], before: Knobs, checks: Mapping[str, Check] = {}) -> tuple[Knobs, dict[str, str]]:
+    """(the knobs with what was given for those that the pattern offers, {knob: what is wrong with it}). `checks`: of the lines of keys or bindings.
 
     >>> read({"nodes": "9", "rate": "2"}, ("nodes", "rate"), Knobs())[1]
     {'nodes': 'Enter a number from 1 to 5.'}
@@ -60,28 +61,33 @@ def read(given: Mapping[str, str], offers: tuple[str, ...], before: Knobs, check
     for name in offers:
         if name not in given:
             continue
-        if name in NUMBERS:
-            value = _number(given[name], NUMBERS[name])
-            if value is None:
-                problems[name] = f"Enter a number from {NUMBERS[name].least:g} to {NUMBERS[name].most:,.0f}."
-            else:
-                changed[name] = value if name == "rate" else int(value)
+        value, problem = _number(given[name], NUMBERS[name]) if name in NUMBERS else _lines(given[name], TEXTS[name], checks.get(name))
+        if problem:
+            problems[name] = problem
         else:
-            lines = tuple(line.strip() for line in given[name].splitlines() if line.strip())
-            most = MOST_KEYS if name == "keys" else MOST_NODES
-            wrong = next((found for line in lines if (found := check(line))), "")
-            if not 1 <= len(lines) <= most:
-                problems[name] = f"Enter 1 to {most} lines."
-            elif any(len(line.encode()) > LONGEST_KEY for line in lines) or wrong:
-                problems[name] = wrong or f"A line has at most {LONGEST_KEY} bytes."
-            else:
-                changed[name] = lines
+            changed[name] = value
     return msgspec.structs.replace(before, **changed), problems
 
 
-def _number(text: str, knob: Knob) -> float | None:
+def _number(text: str, knob: Knob) -> tuple[float, str]:
+    """(the number, what is wrong with it): a whole one, but for the rate."""
+    problem = f"Enter a number from {knob.least:g} to {knob.most:,.0f}."
     try:
         value = float(text)
     except ValueError:
-        return None
-    return value if knob.least <= value <= knob.most and (knob.name == "rate" or value == int(value)) else None
+        return 0, problem
+    if not knob.least <= value <= knob.most:
+        return 0, problem
+    if knob.name == "rate":
+        return value, ""
+    return int(value), "" if value == int(value) else problem
+
+
+def _lines(text: str, knob: Knob, check: Check | None) -> tuple[tuple[str, ...], str]:
+    """(the lines, what is wrong with them)."""
+    lines = tuple(line.strip() for line in text.splitlines() if line.strip())
+    if not knob.least <= len(lines) <= knob.most:
+        return lines, f"Enter {knob.least} to {knob.most} lines."
+    if check is not None and (wrong := next(filter(None, map(check, lines)), "")):
+        return lines, wrong
+    return lines, f"A line has at most {LONGEST_KEY} bytes." if any(len(line.encode()) > LONGEST_KEY for line in lines) else ""

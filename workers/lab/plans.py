@@ -70,19 +70,19 @@ def pairs(line: str) -> dict[str, Any]:
 
 
 def header_line(line: str) -> str:
-    """What is wrong with a line of headers, for a message or for a binding; "" for nothing.
+    """What is wrong with a line of headers; "" for nothing.
 
-    >>> header_line("all format=pdf"), header_line("pdf")
+    >>> header_line("format=pdf kind=invoice"), header_line("pdf")
     ('', 'Enter name=value, such as format=pdf.')
     """
-    parts = line.split()
-    parts = parts[1:] if parts[:1] in (["all"], ["any"]) else parts
-    return "" if parts and all(name and equals for name, equals, _ in (part.partition("=") for part in parts)) else "Enter name=value, such as format=pdf."
+    parts = [part.partition("=") for part in line.split()]
+    return "" if parts and all(name and equals for name, equals, _ in parts) else "Enter name=value, such as format=pdf."
 
 
 def binding_of_headers(line: str) -> str:
     """What is wrong with a line that binds by headers; "" for nothing."""
-    return header_line(line) if line.split()[:1] in (["all"], ["any"]) else "Begin with all or any, such as all format=pdf kind=invoice."
+    match, _, rest = line.partition(" ")
+    return header_line(rest) if match in ("all", "any") else "Begin with all or any, such as all format=pdf kind=invoice."
 
 
 def request_reply(knobs: Knobs) -> Plan:
