@@ -102,7 +102,7 @@ def _arrows(plan: Plan, boxes: Mapping[tuple[str, str], Box], last: Mapping[str,
 
 
 def _label(plan: Plan, last: Mapping[str, Any] | None) -> str:
-    return plan.publisher.variants[last["variant"]].label if last and last["variant"] < len(plan.publisher.variants) else ""
+    return plan.publisher.variants[last["variant"]].label if last else ""
 
 
 def _arrow(source: Box, target: Box, label: str, *, lit: bool, order: int = 0) -> Arrow:

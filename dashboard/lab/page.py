@@ -25,7 +25,7 @@ from dashboard.models import LabExperiment, User
 from workers.lab import plans
 from workers.lab.catalog import PATTERNS, Pattern
 from workers.lab.knobs import KNOBS, Knob, Knobs, read
-from workers.lab.plan import Variant
+from workers.lab.plan import Plan, Variant
 
 NO_PROCESS = "The lab’s process (manage.py runlab) does not run, so nothing is started, changed or removed. Where HARELINE_LAB is set it starts with Hareline."
 LEVELS: dict[str, Word] = {"yes": "ok", "no": "warning", "unknown": "unknown"}
@@ -93,9 +93,10 @@ class ExperimentPage:
         self.refusal = action.why_not(user, found.broker)
         self.goes_on = found.state != LabExperiment.ENDED
         self.can_change = self.goes_on and not self.refusal and not found.stopped_by and found.state != LabExperiment.REMOVING
-        self.measured: dict[str, Any] = found.measured or {}
+        known: dict[str, Any] = found.measured or {}
+        self.measured = known if known.get("revision") == found.revision else {}  # what was measured with other knobs is of other nodes and messages
         self.notice = NO_PROCESS if self.goes_on and leases.holder_of(LEASE, now) is None else ""
-        self.old = formatting.age(found.measured_at, now) if self.goes_on and found.measured_at and now - found.measured_at > OLD else ""
+        self.old = formatting.age(found.measured_at, now) if self.goes_on and self.measured and found.measured_at and now - found.measured_at > OLD else ""
 
     def read(self, given: Mapping[str, str]) -> tuple[Knobs, dict[str, str]]:
         """The knobs with what was given, and what is wrong with it."""
@@ -113,17 +114,12 @@ class ExperimentPage:
         return Field(knob, value, self.problems.get(knob.name, ""), choices, several)
 
     @cached_property
-    def plan(self) -> Any:
+    def plan(self) -> Plan:
         return self.pattern.plan(self.knobs)
 
     @cached_property
     def drawing(self) -> Drawing:
-        return drawn(self.plan, self.measured if self.is_of_plan else {})
-
-    @property
-    def is_of_plan(self) -> bool:
-        """Whether what was measured is of the knobs as they are: the lab's process takes a moment to change its nodes."""
-        return [node["name"] for node in self.measured.get("nodes", [])] == [node.name for node in self.plan.nodes]
+        return drawn(self.plan, self.measured)
 
     @property
     def verdict_level(self) -> Word:
@@ -131,7 +127,7 @@ class ExperimentPage:
 
     @property
     def verdict_text(self) -> str:
-        return str(self.measured["verdict"]["text"]) if self.measured else "Nothing has been measured yet."
+        return str(self.measured["verdict"]["text"]) if self.measured else "Nothing has been measured with these settings."
 
     @cached_property
     def nodes(self) -> list[dict[str, Any]]:
@@ -143,8 +139,7 @@ class ExperimentPage:
     def messages(self) -> list[Message]:
         """The latest first."""
         variants = self.plan.publisher.variants
-        known = [one for one in self.measured.get("messages", []) if one["variant"] < len(variants)]
-        return [self._message(one, variants[one["variant"]]) for one in reversed(known)] if self.is_of_plan else []
+        return [self._message(one, variants[one["variant"]]) for one in reversed(self.measured.get("messages", []))]
 
     def _message(self, one: Mapping[str, Any], variant: Variant) -> Message:
         question = {"broker": self.found.broker, "vhost": self.found.vhost, "of": "message"}

@@ -89,12 +89,11 @@ class Running:
         """What the page shows, as JSON."""
         tally = self.tally
         return {
-            "round": tally.round_number,
+            "revision": self.revision,
             "sent": tally.sent,
             "outstanding": tally.outstanding(),
             "paused": self._paused,
             "problem": tally.problem,
-            "publisher": tally.publisher_address,
             "nodes": [
                 {"name": node.name, "queue": node.queue, "limit": node.limit, **msgspec.to_builtins(tally.nodes[node.name])} for node in tally.plan.nodes
             ],

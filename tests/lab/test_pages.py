@@ -57,12 +57,11 @@ def measured(nodes: int = 3, **more: Any) -> dict[str, Any]:
     ]
     verdict = {"holds": "yes", "text": "Of 120 messages each node did 33.3%."}
     usual = {
-        "round": 1,
+        "revision": 1,
         "sent": 120,
         "outstanding": 0,
         "paused": False,
         "problem": "",
-        "publisher": "127.0.0.1",
         "nodes": rows,
         "verdict": verdict,
         "messages": [],
@@ -179,6 +178,16 @@ def test_an_experiment_shows_its_claim_its_nodes_and_why_each_message_went_where
     assert "Of 120 messages each node did 33.3%." in page and "node-1, node-3" in page
     assert "exchange=events" in page and "routing_key=order.new.eu" in page and f"vhost={found.vhost}" in page
     assert page.count('class="lab-dot"') == 5 and "40 done, holds 0" in page
+
+
+def test_what_was_measured_before_a_change_is_not_shown_of_what_it_became(person: Client, now: datetime) -> None:
+    found = started(person, "topics")
+    last = {"id": "1.0.7", "variant": 0, "state": "done", "nodes": ["node-1"], "queues": ["queue-1"], "rejected": 0}
+    store.note_experiment(found.pk, LabExperiment.RUNNING, measured=measured(messages=[last]), measured_at=now - timedelta(minutes=2))
+    assert person.post(f"/lab/{found.pk}/change/", {"keys": "order.paid.us"}).status_code == 302
+    page = text_of(person, f"/lab/{found.pk}/?part=live")
+    assert "Nothing has been measured with these settings." in page
+    assert not [text for text in ("Why there?", "each node did", "40 done", "lab-dot", "What is shown is") if text in page]
 
 
 def test_what_is_old_is_shown_as_old(person: Client, now: datetime) -> None:
