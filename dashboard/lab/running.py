@@ -35,10 +35,11 @@ class Running:
         self._vhosts.make(self.place.vhost, self.plan.definitions)
         self._start_host()
 
-    def _start_host(self) -> None:
-        self._host = self._start(self.place)
-        self._host.plan(self.plan)
+    def _start_host(self) -> Host:
+        host = self._host = self._start(self.place)
+        host.plan(self.plan)
         self._publishes = self._paused = False
+        return host
 
     def change(self, knobs: dict[str, Any], revision: int) -> None:
         """Other knobs: what they do not concern goes on, and measuring begins anew."""
@@ -53,15 +54,12 @@ class Running:
         self._publishes = self._paused = False
 
     def round(self) -> None:
-        """Takes what was reported; starts what has ended, and the publisher once every node consumes."""
-        if self._host is None or self._host.has_ended:
-            if self._host is not None:
-                self._host.kill()
+        """Takes what was reported, and starts the publisher once every node consumes. Raises OSError where the program ended: the next call starts another."""
+        host = self._host or self._start_host()
+        if host.has_ended:
+            self.end()
             self.tally = Tally(self.plan, self.tally.round_number + 1)
-            self._start_host()
-        host = self._host
-        if host is None:
-            return
+            raise OSError("the program of the experiment ended by itself, and is started again")
         for report in host.reports():
             self.tally.apply(report)
         if self.tally.is_ready and not self._publishes:

@@ -109,6 +109,26 @@ def test_while_the_broker_is_away_it_is_tried_again(broker: FaultServer, runner:
     assert (found.state, found.problem) == ("starting", "")
 
 
+def test_a_program_that_ends_by_itself_is_started_again_after_a_pause(broker: FaultServer, now: datetime) -> None:
+    programs: list[NoProgram] = []
+
+    def start(place: Place) -> NoProgram:
+        programs.append(NoProgram(place))
+        return programs[-1]
+
+    found, runner = requested(now), Runner("lab:1", "1f2e", start)
+    runner.round(now)
+    programs[0].has_ended = True
+    seen = []
+    for seconds in (1, 2, 5, 7):
+        runner.round(now + timedelta(seconds=seconds))
+        found.refresh_from_db()
+        seen.append((len(programs), found.problem))
+    problem = "The program of the experiment ended by itself, and is started again."
+    assert seen == [(1, problem)] * 3 + [(2, "")]
+    runner.stop(now)
+
+
 def test_what_a_person_stops_or_whose_time_is_over_is_removed(broker: FaultServer, runner: Runner, now: datetime) -> None:
     stopped, over = requested(now), requested(now, ends_at=now + timedelta(minutes=1))
     runner.round(now)
