@@ -172,6 +172,15 @@ def test_connections_come_from_the_machines_of_the_arrangement() -> None:
     assert holds("arrangements", found) == "unknown"
 
 
+def test_a_node_that_fails_shows_why_until_it_is_ready() -> None:
+    found = tally("work_queue")
+    for kind, text in (("failed", "ImportError: no module"), ("left", "It ended by itself, and is started again.")):
+        found.apply(Report(kind, NOW, "node-1", text=text))
+    assert (found.nodes["node-1"].address, found.nodes["node-1"].problem) == (None, "ImportError: no module")
+    found.apply(Report("ready", NOW, "node-1", text="127.0.0.1"))
+    assert found.nodes["node-1"].problem == ""
+
+
 def test_what_belongs_to_an_earlier_round_counts_for_nothing() -> None:
     before = queue_shared(40, 40, 40)
     after = Tally(before.plan, 2, before)

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connections
 from django.test import Client
@@ -22,6 +23,7 @@ from dashboard.models import AuditEvent, LabExperiment, User
 from tests.pages.conftest import now, person
 from tests.people import person as a_person
 from workers.lab.catalog import PATTERNS
+from workers.lab.tally import Seen
 
 __all__ = ("now", "person")
 pytestmark = pytest.mark.django_db
@@ -52,7 +54,7 @@ def started(client: Client, pattern: str = "work_queue") -> LabExperiment:
 
 def measured(nodes: int = 3, **more: Any) -> dict[str, Any]:
     rows = [
-        {"name": f"node-{number}", "queue": "work", "limit": 1, "got": 40, "done": 40, "rejected": 0, "held": 0, "most_held": 1, "address": "127.0.0.1"}
+        {"name": f"node-{number}", "queue": "work", "limit": 1, **msgspec.to_builtins(Seen(got=40, done=40, most_held=1, address="127.0.0.1"))}
         for number in range(1, nodes + 1)
     ]
     verdict = {"holds": "yes", "text": "Of 120 messages each node did 33.3%."}

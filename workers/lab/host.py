@@ -26,7 +26,7 @@ from workers.lab import node, source_address
 from workers.lab.place import Place
 from workers.lab.plan import NodePlan, Plan
 from workers.lab.publisher import Pause, Publisher
-from workers.lab.reports import PUBLISHER, Report, line
+from workers.lab.reports import PUBLISHER, Kind, Report, line
 
 PRELOADED = (celery.apps.worker, celery.concurrency.prefork, celery.worker.consumer, rpc, pyamqp, source_address)
 END_SECONDS, AGAIN_SECONDS, LOOK_SECONDS = 8.0, 2.0, 0.2
@@ -52,7 +52,6 @@ class Host:
         self._publisher: int | None = None
         self._orders: int | None = None  # the pipe to the publisher
         self._life, self._alive = os.pipe()  # ends in every child when this process is gone
-        os.set_inheritable(self._alive, False)
 
     def run(self) -> NoReturn:
         """Until the input ends: then it kills all of its group, itself too."""
@@ -168,8 +167,8 @@ def _has_ended(pid: int) -> bool:
         return True
 
 
-def _report(kind: str, name: str, text: str = "") -> None:
-    os.write(REPORTS, line(Report(kind, time.time(), name, "", text)))  # type: ignore[arg-type]
+def _report(kind: Kind, name: str, text: str = "") -> None:
+    os.write(REPORTS, line(Report(kind, time.time(), name, text=text)))
 
 
 def main() -> None:

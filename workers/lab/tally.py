@@ -37,7 +37,8 @@ class Followed(msgspec.Struct):
 
 
 class Seen(msgspec.Struct):
-    """A worker node as it reported. `address` is None until it is ready. `most_held`: the most messages that it held at a time."""
+    """A worker node as it reported. `address` is None until it is ready, and `problem` why it ended by itself until then. `most_held`: the most messages that
+    it held at a time."""
 
     got: int = 0
     done: int = 0
@@ -45,6 +46,7 @@ class Seen(msgspec.Struct):
     held: int = 0
     most_held: int = 0
     address: str | None = None
+    problem: str = ""
 
 
 class Tally:
@@ -54,8 +56,8 @@ class Tally:
         """`before`: the round before; nodes whose plan is the same go on."""
         self.plan, self.round_number = plan, round_number
         self.nodes = {node.name: Seen() for node in plan.nodes}
-        for node in before.plan.nodes if before is not None else ():
-            if node in plan.nodes and before is not None:
+        if before is not None:
+            for node in set(before.plan.nodes) & set(plan.nodes):
                 self.nodes[node.name].address = before.nodes[node.name].address
         self.messages: OrderedDict[str, Followed] = OrderedDict()
         self.sent = 0
@@ -84,7 +86,9 @@ class Tally:
             self.problem = "" if report.kind == "ready" else report.text
             self.publisher_address = report.text if report.kind == "ready" else self.publisher_address
         elif (seen := self.nodes.get(report.node)) is not None:
-            seen.address = report.text if report.kind == "ready" else None
+            is_ready = report.kind == "ready"
+            seen.address = report.text if is_ready else None
+            seen.problem = "" if is_ready else seen.problem or report.text  # the first: that it ended comes after why
             seen.held = 0
 
     def _of_node(self, report: Report, seen: Seen, found: Followed) -> None:
