@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -16,7 +16,6 @@ _PRODUCER, _EXCHANGES, _QUEUES, _NODES = range(4)
 class Box(msgspec.Struct, frozen=True):
     """`kind`: producer, exchange, queue or node."""
 
-    key: str
     kind: str
     name: str
     text: str
@@ -26,13 +25,12 @@ class Box(msgspec.Struct, frozen=True):
 
 
 class Arrow(msgspec.Struct, frozen=True):
-    """`kind`: "", alternate or dead-letter. `order`: of a lit one, 0 for the first step of the message."""
+    """`kind`: "", alternate or dead-letter."""
 
     path: str
     label: str
     kind: str = ""
     lit: bool = False
-    order: int = 0
     label_x: int = 0
     label_y: int = 0
 
@@ -59,14 +57,13 @@ def drawn(plan: Plan, measured: Mapping[str, Any]) -> Drawing:
     for number, node in enumerate(plan.nodes):
         boxes["node", node.name] = _box("node", node.name, _node_text(found.get(node.name)), _NODES, number, lit=node.name in nodes)
     middle = {key: msgspec.structs.replace(box, y=_y(box.y, _count(key[0], plan), rows)) for key, box in boxes.items()}
-    arrows = [arrow for arrow in _arrows(plan, middle, last) if arrow is not None]
     width, height = 4 * WIDTH + 3 * GAP_X + 4, rows * (HEIGHT + GAP_Y) - GAP_Y + 4
-    return Drawing(width, height, list(middle.values()), arrows)
+    return Drawing(width, height, list(middle.values()), _arrows(plan, middle, last))
 
 
 def _box(kind: str, name: str, text: str, column: int, row: int, *, lit: bool) -> Box:
     """Its `y` is its row until all are placed."""
-    return Box(f"{kind}-{name}", kind, name, text, 2 + column * (WIDTH + GAP_X), row, lit)
+    return Box(kind, name, text, 2 + column * (WIDTH + GAP_X), row, lit)
 
 
 def _count(kind: str, plan: Plan) -> int:
@@ -78,10 +75,10 @@ def _y(row: int, of: int, rows: int) -> int:
     return 2 + round((row + (rows - of) / 2) * (HEIGHT + GAP_Y))
 
 
-def _arrows(plan: Plan, boxes: Mapping[tuple[str, str], Box], last: Mapping[str, Any] | None) -> Sequence[Arrow | None]:
+def _arrows(plan: Plan, boxes: Mapping[tuple[str, str], Box], last: Mapping[str, Any] | None) -> list[Arrow]:
     producer, publisher = boxes["producer", ""], plan.publisher
     reached = set(last["queues"]) if last else set()
-    found: list[Arrow | None] = []
+    found: list[Arrow] = []
     if publisher.exchange:
         found.append(_arrow(producer, boxes["exchange", publisher.exchange], _label(plan, last), lit=last is not None))
     else:
@@ -89,7 +86,7 @@ def _arrows(plan: Plan, boxes: Mapping[tuple[str, str], Box], last: Mapping[str,
     for one in plan.definitions["bindings"]:
         label = one["routing_key"] or " ".join(f"{name}={value}" for name, value in one["arguments"].items() if name != "x-match")
         lit = one["destination"] in reached
-        found.append(_arrow(boxes["exchange", one["source"]], boxes["queue", one["destination"]], label, lit=lit, order=1))
+        found.append(_arrow(boxes["exchange", one["source"]], boxes["queue", one["destination"]], label, lit=lit))
     for one in plan.definitions["exchanges"]:
         if other := one["arguments"].get("alternate-exchange"):
             found.append(_down(boxes["exchange", one["name"]], boxes["exchange", other], "alternate"))
@@ -97,7 +94,7 @@ def _arrows(plan: Plan, boxes: Mapping[tuple[str, str], Box], last: Mapping[str,
         if (key := one["arguments"].get("x-dead-letter-routing-key")) and key != one["name"]:
             found.append(_down(boxes["queue", one["name"]], boxes["queue", key], "dead-letter"))
     worked = set(last["nodes"]) if last else set()
-    found += [_arrow(boxes["queue", node.queue], boxes["node", node.name], "", lit=node.name in worked, order=2) for node in plan.nodes]
+    found += [_arrow(boxes["queue", node.queue], boxes["node", node.name], "", lit=node.name in worked) for node in plan.nodes]
     return found
 
 
@@ -105,10 +102,10 @@ def _label(plan: Plan, last: Mapping[str, Any] | None) -> str:
     return plan.publisher.variants[last["variant"]].label if last else ""
 
 
-def _arrow(source: Box, target: Box, label: str, *, lit: bool, order: int = 0) -> Arrow:
+def _arrow(source: Box, target: Box, label: str, *, lit: bool) -> Arrow:
     x1, y1, x2, y2 = source.x + WIDTH, source.y + HEIGHT // 2, target.x - 5, target.y + HEIGHT // 2
     middle = (x1 + x2) // 2
-    return Arrow(f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}", _short(label), "", lit, order, middle, y2 - 5)
+    return Arrow(f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}", _short(label), "", lit, middle, y2 - 5)
 
 
 def _down(source: Box, target: Box, kind: str) -> Arrow:
@@ -124,7 +121,7 @@ def _short(text: str) -> str:
 
 
 def _sent_text(measured: Mapping[str, Any]) -> str:
-    return f"{measured['sent']:,} sent" if measured else "starting"
+    return f"{measured['sent']:,} sent" if measured else ""
 
 
 def _waiting_text(name: str, measured: Mapping[str, Any]) -> str:
@@ -133,6 +130,8 @@ def _waiting_text(name: str, measured: Mapping[str, Any]) -> str:
 
 
 def _node_text(found: Mapping[str, Any] | None) -> str:
-    if found is None or found["address"] is None:
-        return "starting"
+    if found is None:
+        return ""
+    if found["address"] is None:
+        return "not connected"
     return f"{found['done']:,} done, holds {max(0, found['held'])}"
