@@ -17,7 +17,7 @@ def prefix(installation: str) -> str:
 
 
 def is_of_lab(vhost: str) -> bool:
-    """Whether a virtual host is an experiment's, in which whatever is wrong or changes is meant so.
+    """Whether a virtual host is an experiment's, in which whatever is wrong or changes is intended.
 
     >>> is_of_lab("hareline.7f3a.lab.12"), is_of_lab("hareline.shop"), is_of_lab("/")
     (True, False, False)

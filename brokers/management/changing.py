@@ -18,7 +18,7 @@ from brokers.management.urls import quoted
 
 MOST_CONNECTIONS, MOST_QUEUES = 60, 30
 BOUND = {"max-length": 5_000, "max-length-bytes": 20_000_000, "expires": 3_600_000}
-"""Of each queue of the lab, by an operator policy. `expires`: an hour without consumers, as where nobody starts Hareline again."""
+"""Of each queue of the lab, by an operator policy. `expires`: an hour without consumers, as where Hareline is never started again."""
 _PATIENCE = Limits(connect_seconds=2.0, read_seconds=6.0, total_seconds=8.0)
 JSON = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from dashboard.models.people import User
 
 
 class LabExperiment(models.Model):
-    """A pattern with its knobs, in a virtual host of its own. `revision` counts the changes of the knobs; `begun_by`, `beat_at`, `measured` are written by the
-    lab's process. REMOVING: its processes have ended, its virtual host may still be there."""
+    """A pattern with its knobs, in a virtual host of its own. `revision` counts the changes of the knobs. What a person requests is `knobs` and
+    `stopped_by`; `state` and what came of it are written by the lab's process. REMOVING: its processes have ended, its virtual host may still be there."""
 
     WAITING, STARTING, RUNNING, REMOVING, ENDED = "waiting", "starting", "running", "removing", "ended"
     ACTIVE = (WAITING, STARTING, RUNNING, REMOVING)

@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 
+from brokers import lab_names
 from brokers.models import Broker
 from dashboard.models import LabExperiment, User
 
@@ -42,7 +43,7 @@ def begin_experiment(user: User | AnonymousUser, broker: str, installation: str,
             requested_at=now,
             ends_at=now + EXPERIMENT_LASTS,
         )
-        found.vhost = f"hareline.{installation}.lab.{found.pk}"
+        found.vhost = f"{lab_names.prefix(installation)}{found.pk}"
         LabExperiment.objects.filter(pk=found.pk).update(vhost=found.vhost)
     return found
 
@@ -58,7 +59,7 @@ def change_experiment(pk: int, knobs: Mapping[str, Any]) -> bool:
 
 
 def stop_experiment(pk: int, by: str) -> bool:
-    """False where it has ended, or somebody stopped it before."""
+    """False where it has ended, or was stopped before."""
     return bool(LabExperiment.objects.filter(pk=pk, state__in=LabExperiment.ACTIVE, stopped_by="").update(stopped_by=by))
 
 

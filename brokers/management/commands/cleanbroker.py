@@ -13,7 +13,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 
-from brokers import queries
+from brokers import lab_names, queries
 from brokers.addresses import BrokerAddress
 from brokers.errors import BrokerError, ObjectNotFound
 from brokers.management import changing
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if not settings.BROKERS:
             raise CommandError("HARELINE_BROKERS names no broker, so there is nothing to clean.")
-        failures = [failure for address in settings.BROKERS for failure in self._clean(address, f"hareline.{self._identifier()}.", options["dry_run"])]
+        failures = [failure for address in settings.BROKERS for failure in self._clean(address, self._identifier(), options["dry_run"])]
         if failures:
             raise CommandError("\n".join(failures))
 
@@ -43,13 +43,13 @@ class Command(BaseCommand):
             raise CommandError("This installation has never run, so it has created nothing in a broker.")
         return identifier
 
-    def _clean(self, address: BrokerAddress, prefix: str, dry_run: bool) -> list[str]:
+    def _clean(self, address: BrokerAddress, installation: str, dry_run: bool) -> list[str]:
         """The failures as sentences; prints what is removed."""
-        api = ManagementApi(address, settings.CA_FILE)
+        api, prefix = ManagementApi(address, settings.CA_FILE), f"hareline.{installation}."
         try:
             queues = [(queue.vhost, queue.name) for queue in api.queues_totals() if queue.name.startswith(prefix)]
             exchanges = [(seen.vhost, seen.definition.name) for seen in api.exchanges() if seen.definition.name.startswith(prefix)]
-            vhosts = [vhost.name for vhost in api.vhosts() if vhost.name.startswith(f"{prefix}lab.")]
+            vhosts = [vhost.name for vhost in api.vhosts() if vhost.name.startswith(lab_names.prefix(installation))]
         except BrokerError as error:
             return [f"{address.name}: {error}"]
         found = [(f"virtual host {name!r}", partial(changing.delete_vhost, api, name)) for name in vhosts]
