@@ -91,12 +91,14 @@ class Runner:
             return f"Stopped by {row.stopped_by}."
         if row.ends_at <= now:
             return "Its time was over."
-        if row.broker not in settings.LAB or row.pattern not in PATTERNS:
+        if row.broker not in settings.LAB:
             return f"HARELINE_LAB no longer names {row.broker}."
+        if row.pattern not in PATTERNS:
+            return f"This version of Hareline has no pattern {row.pattern}."
         return INTERRUPTED if row.state != LabExperiment.WAITING and row.pk not in self.running else ""
 
     def _begin(self, row: LabExperiment, now: datetime) -> None:
-        broker = next((one for one in broker_queries.brokers(EVERYTHING) if one.name == row.broker), None)
+        broker = broker_queries.broker(EVERYTHING, row.broker)
         targets = amqp_targets.targets(broker, row.vhost) if broker is not None else []
         if not targets:
             return self._later(row, "No AMQP address of the broker is known yet.", now)
@@ -151,15 +153,15 @@ class Runner:
         for name in settings.LAB:
             if self._sweep_at.get(name, now) > now:
                 continue
-            vhosts = self._vhosts_of(name)
+            self._sweep_at[name] = now + SWEEP  # where it fails too: a broker that answers slowly delays the experiments of others
             try:
+                vhosts = self._vhosts_of(name)
                 for left in vhosts.found():
                     if left not in known:
                         vhosts.remove(left)
                         log.info("lab_vhost_removed", broker=name, vhost=left)
-                self._sweep_at[name] = now + SWEEP
             except BrokerError as error:
-                self._sweep_at[name] = now + (SWEEP if isinstance(error, BrokerRefused) else AGAIN)
+                log.warning("lab_sweep_failed", broker=name, reason=str(error))
 
     def _vhosts_of(self, broker: str) -> LabVhosts:
         if broker not in self._vhosts:
