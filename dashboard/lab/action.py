@@ -67,7 +67,7 @@ def change(user: User | AnonymousUser, found: LabExperiment, knobs: Knobs) -> bo
 
 
 def stop(user: User | AnonymousUser, found: LabExperiment) -> None:
-    with audited(user, STOP, broker=found.broker, vhost=found.vhost, name=found.pattern, experiment=found.pk) as act:
+    with audited(user, STOP, broker=found.broker, vhost=found.vhost, name=PATTERNS[found.pattern].name, experiment=found.pk) as act:
         if not store.stop_experiment(found.pk, user.get_username()):
             act.unchanged()
 

@@ -60,15 +60,16 @@ class Message(msgspec.Struct, frozen=True):
 
 
 class LabPage:
-    """`brokers`: those that are marked for the lab and that this person may see; `why_not` by broker."""
+    """`brokers`: of those that this person may see, the ones that are marked for the lab; `allowed`: of these, where they may start something."""
 
     def __init__(self, scope: Scope, user: User | AnonymousUser, brokers: list[str], now: datetime, problem: str = "") -> None:
         self.now, self.problem = now, problem
         self.patterns = list(PATTERNS.values())
         self.brokers = [name for name in brokers if name in settings.LAB]
         self.others = [name for name in brokers if name not in settings.LAB]
-        self.refusals = [why for name in self.brokers if (why := action.why_not(user, name))]
-        self.allowed = [name for name in self.brokers if not action.why_not(user, name)]
+        why_not = {name: action.why_not(user, name) for name in self.brokers}
+        self.refusals = [why for why in why_not.values() if why]
+        self.allowed = [name for name, why in why_not.items() if not why]
         self.active = [ExperimentRow(one, now) for one in queries.active_experiments(scope)]
         self.ended = [ExperimentRow(one, now) for one in queries.ended_experiments(scope)]
         self.notice = NO_PROCESS if self.brokers and leases.holder_of(LEASE, now) is None else ""
