@@ -78,7 +78,7 @@ class Running:
         return self._publishes
 
     def end(self) -> None:
-        """Kills its processes: nothing of what they do is of use to anybody. The virtual host is removed by `Runner`."""
+        """Kills its processes: what they do is of no use any more. The virtual host is removed by `Runner`."""
         if self._host is not None:
             self._host.kill()
             self._host = None

@@ -77,7 +77,7 @@ _FOUND = (
         (
             "A topic exchange compares the routing key word by word with patterns: * stands for one word, # for any number of words.",
             "A message goes to each queue with a pattern that matches, once.",
-            "So order.new.eu reaches who wants all orders of the EU, and who wants everything that is new.",
+            "So order.new.eu reaches the queue of all orders in the EU (order.*.eu), and the queue of all that are new (order.new.*).",
         ),
         "Every message reaches exactly the queues with a pattern that matches its routing key.",
         "matched",
@@ -180,7 +180,7 @@ _FOUND = (
         (
             "A direct exchange hands what none of its bindings matches to its alternate exchange, instead of dropping it.",
             "The alternate is a fanout exchange with one queue, which so collects what has no other destination.",
-            "Publish a key that nobody knows, and find it there.",
+            "Publish a key that has no binding, and find it there.",
         ),
         "Every message reaches the queue of its key, or the one of the alternate exchange where there is none.",
         "matched",

@@ -1,7 +1,7 @@
 """The process of one experiment: reads orders from its standard input, a JSON line each, and forks a worker node or the publisher for what they name.
 
-Celery is imported once here, so that a node costs a fork. The reports of all go to its standard output. Where whoever started it is gone, the input ends,
-and all of them are killed.
+Celery is imported once here, so that a node costs a fork. The reports of all go to its standard output. Its input ends with the process that started
+it: then all of them are killed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The host of an experiment, from the side of who started it. Its environment holds nothing of Hareline's: where it connects goes to its input."""
+"""Starts the host of an experiment, sends it orders and reads its reports. Its environment holds nothing of Hareline's: where it connects goes to its input."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class HostProcess:
         return [report for text in lines if (report := read(text)) is not None]
 
     def kill(self) -> None:
-        """Returns once all of its processes are gone."""
+        """Ends it and all of its nodes, and returns once it is gone."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
@@ -94,6 +94,6 @@ class HostProcess:
                 stream.close()
 
     def _send(self, order: dict[str, object]) -> None:
-        """Nothing where it has ended: whoever started it sees that."""
+        """Does nothing where it has ended, which `has_ended` reports."""
         with contextlib.suppress(OSError):
             self._input.write(msgspec.json.encode(order) + b"\n")

@@ -1,5 +1,4 @@
-"""The publisher of an experiment: sends Celery's messages at its rate, and takes their replies. Standard order: connect, publish, connect again where the
-broker went away."""
+"""The publisher of an experiment: sends Celery's messages at its rate, and takes their replies. Where the broker goes away it connects again."""
 
 from __future__ import annotations
 
