@@ -78,7 +78,7 @@ def _counters(workers: Iterable[Worker], sources: Iterable[EventSource]) -> dict
 
 
 def _nodes(broker: Broker, vhost: str, queue: str) -> set[str]:
-    """The worker nodes that consume a queue, and the hosts of its other clients."""
+    """The worker nodes that consume a queue, and the hosts of its other clients; "" where the broker does not report one."""
     return {one.hostname or one.consumer.peer_host for one in consumers_by_queue(broker.pk, vhost, broker).get((vhost, queue), ())}
 
 

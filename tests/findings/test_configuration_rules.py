@@ -149,8 +149,8 @@ def test_a_pool_outside_the_bounds_of_its_autoscaler_is_found() -> None:
 
 
 def test_a_busy_queue_on_one_node_is_found_and_one_on_two_or_with_little_to_do_is_not() -> None:
-    busy = [BusyQueue(1, "/", "alone", 80.0), BusyQueue(2, "/", "shared", 80.0), BusyQueue(3, "/", "quiet", 5.0)]
-    nodes = {"alone": {"a@web-1"}, "shared": {"a@web-1", "b@web-2"}, "quiet": {"a@web-1"}}
+    busy = [BusyQueue(1, "/", "alone", 80.0), BusyQueue(2, "/", "shared", 80.0), BusyQueue(3, "/", "quiet", 5.0), BusyQueue(4, "/", "not known", 80.0)]
+    nodes = {"alone": {"a@web-1"}, "shared": {"a@web-1", "b@web-2"}, "quiet": {"a@web-1"}, "not known": {""}}
     seen = facts(busy_queues=lambda rate: [one for one in busy if one.ack_per_second >= rate], consuming_nodes=lambda _, queue: nodes[queue])
     assert [one.whole_title for one in found(one_node, seen)] == ["alone is consumed by a@web-1 alone"]
     low = RuleSetting(rule="one_node", threshold="rate", value=1, name="quiet", broker="*", vhost="*", at=NOON)

@@ -26,7 +26,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         if queue.ack_per_second < thresholds.of(KEY, "rate", queue.vhost, queue.name) or thresholds.is_off(KEY, queue.vhost, queue.name):
             continue
         nodes = facts.consuming_nodes(queue.vhost, queue.name)
-        if len(nodes) != 1:
+        if len(nodes) != 1 or "" in nodes:  # "": not reported
             continue
         (node,) = nodes
         yield Found(
