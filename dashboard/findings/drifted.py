@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from dashboard.findings.drift import Drift, What
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Unsure
+from dashboard.findings.rule import Object, Unsure
 from dashboard.findings.thresholds import Thresholds
 from workers.models import Worker
 
@@ -30,3 +30,9 @@ def drifts(what: What, rule: str, facts: Facts, thresholds: Thresholds) -> Itera
     for one in facts.drift or ():
         if one.what == what and not thresholds.is_off(rule, one.vhost, one.name) and (one.vhost not in deployed or (one.vhost, one.name) in opened):
             yield one
+
+
+def queue_of(one: Drift, facts: Facts) -> Object:
+    """The queue that a drift is about, with its key if the broker has it."""
+    pk = next((queue.pk for queue in facts.queues if (queue.vhost, queue.name) == (one.vhost, one.name)), None)
+    return Object("queue", one.name, one.vhost, pk)

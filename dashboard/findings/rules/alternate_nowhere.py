@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from brokers import parts
+from dashboard.findings import faulted
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
 
 KEY = "alternate_nowhere"
@@ -20,23 +21,19 @@ CLEARS_AFTER = timedelta(seconds=10)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    if facts.topology_faults is None:
-        yield Unsure("the topology is not known yet")
-    for one in facts.topology_faults or ():
-        if one.what == "alternate" and not thresholds.is_off(KEY, one.vhost, one.name):
-            why = "does not exist" if one.missing else "leads to no queue"
-            yield Found(
-                KEY,
-                Object("exchange", one.name, one.vhost, one.pk),
-                "warning" if one.missing else "notice",
-                f"has an alternate exchange that {why}",
-                summary=f"What it can’t route goes to {one.target}, which {why}.",
-                meaning="Messages that match none of its bindings are dropped, as if it had no alternate exchange.",
-                evidence=[Evidence("Alternate exchange", one.target, source=why)],
-                causes=[
-                    Cause("The alternate exchange was deleted, or its name is misspelled." if one.missing else "Nothing is bound to the alternate exchange.")
-                ],
-                to_do=[f"Declare the exchange {one.target}, and bind a queue to it." if one.missing else f"Bind a queue to {one.target}."],
-                links=[Link("Open the exchange", "exchange", one.pk)],
-                clears="when a queue can be reached from the alternate exchange",
-            )
+    yield from faulted.unknown(facts)
+    for one in faulted.faults("alternate", KEY, facts, thresholds):
+        why = "does not exist" if one.missing else "leads to no queue"
+        yield Found(
+            KEY,
+            Object("exchange", one.name, one.vhost, one.pk),
+            "warning" if one.missing else "notice",
+            f"has an alternate exchange that {why}",
+            summary=f"What it can’t route goes to {one.target}, which {why}.",
+            meaning="Messages that match none of its bindings are dropped, as if it had no alternate exchange.",
+            evidence=[Evidence("Alternate exchange", one.target, source=why)],
+            causes=[Cause("The alternate exchange was deleted, or its name is misspelled." if one.missing else "Nothing is bound to the alternate exchange.")],
+            to_do=[f"Declare the exchange {one.target}, and bind a queue to it." if one.missing else f"Bind a queue to {one.target}."],
+            links=[Link("Open the exchange", "exchange", one.pk)],
+            clears="when a queue can be reached from the alternate exchange",
+        )

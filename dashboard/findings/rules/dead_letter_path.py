@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from brokers import parts
+from dashboard.findings import faulted
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.findings.topology_faults import TopologyFault
 from dashboard.layout import formatting
@@ -22,14 +23,11 @@ CLEARS_AFTER = timedelta(seconds=10)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    if facts.topology_faults is None:
-        yield Unsure("the topology is not known yet")
-    for one in facts.topology_faults or ():
-        if not thresholds.is_off(KEY, one.vhost, one.name):
-            if one.what == "dead letters":
-                yield _nowhere(one)
-            elif one.what == "loop":
-                yield _loop(one)
+    yield from faulted.unknown(facts)
+    for one in faulted.faults("dead letters", KEY, facts, thresholds):
+        yield _nowhere(one)
+    for one in faulted.faults("loop", KEY, facts, thresholds):
+        yield _loop(one)
 
 
 def _nowhere(one: TopologyFault) -> Found:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from brokers import parts
+from dashboard.findings import faulted
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Found, Link, Object, Report, Unsure
+from dashboard.findings.rule import Cause, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
 
 KEY = "no_way_out"
@@ -20,22 +21,20 @@ CLEARS_AFTER = timedelta(seconds=10)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    if facts.topology_faults is None:
-        yield Unsure("the topology is not known yet")
-    for one in facts.topology_faults or ():
-        if one.what == "no way out" and not thresholds.is_off(KEY, one.vhost, one.name):
-            yield Found(
-                KEY,
-                Object("exchange", one.name, one.vhost, one.pk),
-                "notice",
-                "has no way out: no queue can be reached from it",
-                summary="It has no binding and no alternate exchange from where a message reaches a queue.",
-                meaning="Whatever is published to it is dropped, or returned where the publisher set mandatory.",
-                causes=[
-                    Cause("Its subscribers are not running: they declare and bind their queues when they start."),
-                    Cause("The queues were deleted, or bound to another exchange."),
-                ],
-                to_do=["Start the subscribers, bind a queue to it, or stop publishing to it."],
-                links=[Link("Open the exchange", "exchange", one.pk)],
-                clears="when a queue can be reached from it",
-            )
+    yield from faulted.unknown(facts)
+    for one in faulted.faults("no way out", KEY, facts, thresholds):
+        yield Found(
+            KEY,
+            Object("exchange", one.name, one.vhost, one.pk),
+            "notice",
+            "has no way out: no queue can be reached from it",
+            summary="It has no binding and no alternate exchange from where a message reaches a queue.",
+            meaning="Whatever is published to it is dropped, or returned where the publisher set mandatory.",
+            causes=[
+                Cause("Its subscribers are not running: they declare and bind their queues when they start."),
+                Cause("The queues were deleted, or bound to another exchange."),
+            ],
+            to_do=["Start the subscribers, bind a queue to it, or stop publishing to it."],
+            links=[Link("Open the exchange", "exchange", one.pk)],
+            clears="when a queue can be reached from it",
+        )

@@ -8,7 +8,7 @@ from datetime import timedelta
 from brokers import parts
 from dashboard.findings import drifted
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 
@@ -24,10 +24,9 @@ CLEARS_AFTER = timedelta(0)
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     yield from drifted.unknown(facts)
     for one in drifted.drifts("priority", KEY, facts, thresholds):
-        pk = next((queue.pk for queue in facts.queues if (queue.vhost, queue.name) == (one.vhost, one.name)), None)
         yield Found(
             KEY,
-            Object("queue", one.name, one.vhost, pk),
+            drifted.queue_of(one, facts),
             "notice",
             "takes tasks with a priority and has none",
             summary="It was declared without x-max-priority, so that RabbitMQ ignores the priorities of its messages.",

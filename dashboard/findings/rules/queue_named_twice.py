@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from dashboard.findings import drifted
 from dashboard.findings.drift import Drift
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 
@@ -21,19 +22,16 @@ CLEARS_AFTER = timedelta(0)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    if facts.drift is None:
-        yield Unsure("the configurations of workers are not known yet")
-        return
-    for one in facts.drift:
+    yield from drifted.unknown(facts)
+    for one in facts.drift or ():
         if one.what == "queue twice" and not thresholds.is_off(KEY, one.vhost, one.name):
             yield _found(one, facts)
 
 
 def _found(one: Drift, facts: Facts) -> Found:
-    pk = next((queue.pk for queue in facts.queues if (queue.vhost, queue.name) == (one.vhost, one.name)), None)
     return Found(
         KEY,
-        Object("queue", one.name, one.vhost, pk),
+        drifted.queue_of(one, facts),
         "notice",
         "is named twice in task_queues",
         meaning="Celery keeps the last entry only: the exchange, key and arguments of the other are never declared.",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from dashboard.findings import drifted
 from dashboard.findings.drift import Drift
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 from workers.name_patterns import pattern_of
@@ -22,11 +23,9 @@ CLEARS_AFTER = timedelta(0)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    if facts.drift is None:
-        yield Unsure("the configurations of workers are not known yet")
-        return
+    yield from drifted.unknown(facts)
     applications: dict[tuple[str, str], list[Drift]] = {}
-    for one in facts.drift:
+    for one in facts.drift or ():
         if one.what == "settings" and not thresholds.is_off(KEY, one.vhost, one.detail):
             applications.setdefault((one.vhost, one.detail), []).append(one)
     for (vhost, hostname), drifts in applications.items():

@@ -7,8 +7,9 @@ from datetime import timedelta
 
 from brokers import parts
 from brokers.routing.binding_faults import BindingFault
+from dashboard.findings import faulted
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Unsure
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.findings.topology_faults import TopologyFault
 from dashboard.layout import formatting
@@ -30,11 +31,9 @@ WORDS = {
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    if facts.topology_faults is None:
-        yield Unsure("the topology is not known yet")
-    for one in facts.topology_faults or ():
-        if one.what == "bindings" and not thresholds.is_off(KEY, one.vhost, one.name):
-            yield _found(one)
+    yield from faulted.unknown(facts)
+    for one in faulted.faults("bindings", KEY, facts, thresholds):
+        yield _found(one)
 
 
 def _found(one: TopologyFault) -> Found:
