@@ -46,28 +46,24 @@ def arrangements(
         nodes_of[queue].add(node)
         queues_of[node].add(queue)
     vague_queues, vague_nodes = frozenset(unclear_queues), frozenset(unclear_nodes)
-    return Arrangements({one: _word_of_queue(one, nodes_of, queues_of, vague_queues, vague_nodes) for one in queues},
-                        {one: _word_of_node(one, nodes_of, queues_of, vague_queues, vague_nodes) for one in nodes})  # fmt: skip
+    of_queues, of_nodes = _Side(nodes_of, vague_queues), _Side(queues_of, vague_nodes)
+    return Arrangements(
+        {one: _word(one, of_queues, of_nodes, "{shared}:{own}") for one in queues}, {one: _word(one, of_nodes, of_queues, "{own}:{shared}") for one in nodes}
+    )
 
 
-_Links = Mapping[str, set[str]]
+class _Side(msgspec.Struct, frozen=True):
+    """The queues or the nodes: what each is linked to at the other side, and those of which that is not known."""
+
+    links: Mapping[str, set[str]]
+    unclear: frozenset[str]
 
 
-def _word_of_queue(queue: str, nodes_of: _Links, queues_of: _Links, vague_queues: frozenset[str], vague_nodes: frozenset[str]) -> str:
-    mine = nodes_of.get(queue, set())
-    if queue in vague_queues or mine & vague_nodes:
+def _word(one: str, side: _Side, other: _Side, form: str) -> str:
+    """`own`: how many it is linked to; `shared`: whether these are linked to others too."""
+    mine = side.links.get(one, set())
+    if one in side.unclear or mine & other.unclear:
         return UNKNOWN
     if not mine:
         return NONE
-    left = MANY if any(len(queues_of[node]) > 1 for node in mine) else ONE
-    return f"{left}:{MANY if len(mine) > 1 else ONE}"
-
-
-def _word_of_node(node: str, nodes_of: _Links, queues_of: _Links, vague_queues: frozenset[str], vague_nodes: frozenset[str]) -> str:
-    mine = queues_of.get(node, set())
-    if node in vague_nodes or mine & vague_queues:
-        return UNKNOWN
-    if not mine:
-        return NONE
-    right = MANY if any(len(nodes_of[queue]) > 1 for queue in mine) else ONE
-    return f"{MANY if len(mine) > 1 else ONE}:{right}"
+    return form.format(own=MANY if len(mine) > 1 else ONE, shared=MANY if any(len(other.links[there]) > 1 for there in mine) else ONE)
