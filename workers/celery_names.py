@@ -42,6 +42,11 @@ class CeleryNames(msgspec.Struct, frozen=True):
         """The exchanges of remote control."""
         return tuple(f"{name}{PIDBOX}" for name in self.control_exchanges)
 
+    @property
+    def machinery(self) -> frozenset[str]:
+        """The exchanges of events, of remote control and of its replies: no task goes through them."""
+        return frozenset((*self.event_exchanges, *self.pidboxes, *(f"{REPLIES}{name}" for name in self.pidboxes)))
+
     def hostname_of(self, queue: str) -> str | None:
         """The worker whose control queue this is; None if it is no control queue.
 

@@ -39,8 +39,15 @@ class Connection(AutoKey):
     publishes_at = models.DateTimeField(null=True)
     gone_at = models.DateTimeField(null=True)
 
+    OWN_PRODUCT = "Hareline"
+
     class Meta:
         indexes = [models.Index(fields=["broker", "gone_at"])]
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is one of Hareline's own."""
+        return self.product.startswith(self.OWN_PRODUCT)
 
 
 class ClientTrend(AutoKey):

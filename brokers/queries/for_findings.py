@@ -14,7 +14,6 @@ from brokers.models import Binding, Broker, Change, ClientTrend, Connection, Exc
 
 AT_ONCE = 500
 MOST_BUSY = 200
-OWN_PRODUCT = "Hareline"
 T = TypeVar("T")
 
 
@@ -109,7 +108,7 @@ def busy_queues(broker_id: int, ack_per_second: float) -> list[BusyQueue]:
 
 def only_connections(broker_id: int) -> list[Connection]:
     """The connections that are the only one of their virtual host, Hareline's own left out."""
-    rows = Connection.objects.filter(broker_id=broker_id, gone_at=None).exclude(product__startswith=OWN_PRODUCT)
+    rows = Connection.objects.filter(broker_id=broker_id, gone_at=None).exclude(product__startswith=Connection.OWN_PRODUCT)
     alone = rows.order_by().values("vhost").annotate(connections=Count("pk")).filter(connections=1)
     vhosts = list(alone.values_list("vhost", flat=True)[:AT_ONCE])
     return list(rows.filter(vhost__in=vhosts).order_by("vhost")) if vhosts else []

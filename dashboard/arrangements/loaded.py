@@ -20,14 +20,12 @@ from dashboard.arrangements.machines import Client, Machines
 from dashboard.arrangements.publishing import Publishing, publishing, sources
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.virtual_hosts import virtual_hosts
+from dashboard.live.hub import LOOK_CLOSELY
 from workers import queries as worker_queries
 
 MOST_VHOSTS = 12
 """Of a broker, unless one is chosen."""
 SENT_WITHIN = timedelta(hours=1)
-OWN_PRODUCT = "Hareline"
-READ_AT_ONCE = 3
-"""Of so many exchanges a page has the publishers read: as many as `dashboard.live.hub.LOOK_CLOSELY`."""
 _NO_INTERNAL = Condition("celery_own", "=", False)
 
 
@@ -77,10 +75,9 @@ class _Place:
         whole = self._scope.covers(self._broker.name, vhost)
         consumers = self._consumers(vhost, read.items)
         exchanges = queries.exchanges(self._scope, **where, page_size=queries.LARGEST_PAGE, delay_levels=False).items if whole else []
-        names = worker_queries.names_of(self._broker.pk, vhost)
-        machinery = {*names.event_exchanges, *names.pidboxes, *(f"reply.{name}" for name in names.pidboxes)}
-        open_here = [one for (there, _), one in self._connections.items() if there == vhost and not one.product.startswith(OWN_PRODUCT)]
-        known = publishing(exchanges, open_here, machinery, self._now)
+        machinery = worker_queries.names_of(self._broker.pk, vhost).machinery
+        open_here = [one for (there, _), one in self._connections.items() if there == vhost and not one.is_own]
+        known = publishing(exchanges, open_here, machinery, self._now) if whole else Publishing()
         reach = sources(queries.visible_topology(self._scope, self._broker, vhost, kept.state_of([self._broker]))) if whole else {}
         sent = worker_queries.senders_of_queues(self._broker.pk, vhost, {queue.name for queue in read.items}, self._now - SENT_WITHIN) if whole else {}
         clients = [self._clients(queue, consumers, known, reach, sent, whole) for queue in read.items]
@@ -96,7 +93,7 @@ class _Place:
             mine = {}
             for one in consuming.get((vhost, queue.name), ()):
                 connection = self._connections.get((vhost, one.connection_name))
-                if connection is None or not connection.product.startswith(OWN_PRODUCT):
+                if connection is None or not connection.is_own:
                     peer = one.consumer.peer_host or (connection.peer_host if connection else "")
                     mine[one.connection_name] = Client(one.connection_name, peer, connection.node if connection else "", one.hostname or "")
             found[queue.name] = tuple(mine.values())
@@ -131,7 +128,7 @@ def _client(connection: Connection) -> Client:
 
 
 def _next(exchanges: Sequence[Exchange], machinery: Collection[str]) -> list[Exchange]:
-    """Those whose publishers were read longest ago, or never."""
+    """Those whose publishers were read longest ago, or never: as many as are read while somebody looks."""
     taking = [one for one in exchanges if one.name not in machinery and (one.publish_in_per_second or 0) > 0]
     taking.sort(key=lambda one: (one.publishers_at is not None, one.publishers_at.timestamp() if one.publishers_at else 0.0, one.name))
-    return taking[:READ_AT_ONCE]
+    return taking[:LOOK_CLOSELY]

@@ -16,7 +16,7 @@ from brokers.models import Broker, Connection
 from brokers.queries.pages import share_brokers
 from brokers.scope import Scope
 from dashboard.connections.growth import GrowingClient, client_of, growing
-from dashboard.connections.owners import OWN_PRODUCT, WORKER, Owners
+from dashboard.connections.owners import WORKER, Owners
 from dashboard.connections.state import CHOICES
 from dashboard.layout import filter_language
 from dashboard.layout.consumer_workers import Consuming
@@ -82,7 +82,7 @@ class Chooser:
         keys += [self._consuming(lambda one, name=queue: one.consumer.queue == name) for queue in wanted.values("queue")]  # type: ignore[misc]
         keys += [self._workers] if "celery" in kinds else []
         keys += [self._of_growing_clients()] if "growing" in kinds else []
-        own = [Condition("product", "~", OWN_PRODUCT)] if "hareline" in kinds else []
+        own = [Condition("product", "~", Connection.OWN_PRODUCT)] if "hareline" in kinds else []
         return Chosen([*wanted.conditions(), *own], frozenset.intersection(*keys) if keys else None, "closed" in kinds)
 
     @cached_property

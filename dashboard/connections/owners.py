@@ -18,8 +18,6 @@ WORKER: Kind = "worker"
 HARELINE: Kind = "hareline"
 BROKER: Kind = "broker"
 
-OWN_PRODUCT = "Hareline"
-
 
 class Owner(msgspec.Struct, frozen=True):
     """`kind` is worker, hareline, broker or "" (another program); `hostname` and `url` of a worker node; `why`, and whether that is certain."""
@@ -45,7 +43,7 @@ OTHER = Owner()
 
 def owner_of(connection: Connection, consuming: Iterable[Consuming]) -> Owner:
     """The owner; `consuming` are the consumers of this connection."""
-    if connection.product.startswith(OWN_PRODUCT):
+    if connection.is_own:
         return Owner(HARELINE, why="its product is Hareline")
     workers = sorted((one for one in consuming if one.hostname), key=lambda one: not one.exact)
     if workers:

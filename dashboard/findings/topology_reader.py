@@ -53,11 +53,9 @@ class TopologyReader:
         known, state = self._known.get(vhost), (fingerprints.topology_fingerprints(broker.pk, vhost), broker.version)
         if known is not None and known[0] == state and timedelta(0) <= now - known[1] < AGAIN_EVERY:
             return known
-        names = worker_queries.names_of(broker.pk, vhost)
-        machinery = {*names.event_exchanges, *names.pidboxes, *(f"reply.{name}" for name in names.pidboxes)}
         try:
             router = VirtualHostRouter.from_topology(topologies.read(broker.pk, vhost), broker.version or None)
-            found = faults(router, machinery)
+            found = faults(router, worker_queries.names_of(broker.pk, vhost).machinery)
         except InvalidQuestion as error:
             log.warning("a topology could not be looked at", broker=broker.name, vhost=vhost, reason=str(error))
             found = known[2] if known is not None else []

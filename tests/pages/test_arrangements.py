@@ -132,6 +132,12 @@ def test_who_may_see_one_queue_sees_no_other_client_and_not_who_publishes(client
     assert flows(client)["mail"]["arrangement"] == "unknown"
 
 
+def test_a_consumer_that_publishes_is_no_producer_for_who_may_not_see_who_publishes(client: Client, shop: Shop) -> None:
+    shop.consumes("mail", "10.0.0.6", publish_per_second=5.0, publishes=[{"exchange": "", "per_second": 5.0}])
+    client.force_login(a_person(broker="prod", vhost="/", queue="mail"))
+    assert flows(client)["mail"]["producers"] == []
+
+
 def test_names_of_others_are_escaped_and_an_empty_broker_has_a_text(person: Client, shop: Shop) -> None:
     Queue.objects.filter(name="mail").update(name="<b>mail")
     page = person.get("/map/arrangements/").content.decode()

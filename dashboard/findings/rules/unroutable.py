@@ -15,7 +15,7 @@ from dashboard.findings.queue_context import SilentExchange
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting, queue_levels
-from workers.celery_names import REPLIES, CeleryNames
+from workers.celery_names import CeleryNames
 
 KEY = "unroutable"
 NAME = "Messages unroutable or dropped"
@@ -85,7 +85,7 @@ def _celery(facts: Facts) -> set[tuple[str, str]]:
     applications = [(vhost, CeleryNames()) for vhost in vhosts]
     applications += [(source.vhost, msgspec.convert(source.names, CeleryNames)) for source in facts.sources if source.names]
     for vhost, names in applications:
-        found |= {(vhost, name) for name in (*names.event_exchanges, *names.pidboxes, *(f"{REPLIES}{name}" for name in names.pidboxes))}
+        found |= {(vhost, name) for name in names.machinery}
     return found
 
 
