@@ -80,12 +80,8 @@ def drawing(flow: Flow) -> Drawing:
             boxes.append(_box(one, x, y))
             y += one.height + GAP_Y
     at = corners[id(middle)]
-    arrows = []
-    for one in columns[0]:
-        arrows += _arrows(one, middle, corners[id(one)], at)
-    for one in columns[2]:
-        arrows += _arrows(one, middle, corners[id(one)], at)
-    return Drawing(str(WIDTH), str(height), tuple(boxes), tuple(arrows), _text(columns))
+    arrows = tuple(arrow for one in (*columns[0], *columns[2]) for arrow in _arrows(one, middle, corners[id(one)], at))
+    return Drawing(str(WIDTH), str(height), tuple(boxes), arrows, _text(columns))
 
 
 def _sketches(flow: Flow) -> tuple[list[_Sketch], _Sketch, list[_Sketch]]:
