@@ -131,6 +131,19 @@ def state_of(brokers: Iterable[Broker]) -> State:
     return tuple((broker.pk, broker.revision, broker.polled_at, broker.tried_at) for broker in brokers)
 
 
+def drop_oldest(kept: OrderedDict[Any, V], most: int, size: Callable[[V], int]) -> None:
+    """Drops what was kept first until the rest is at most so large together. The last one stays, whatever its size.
+
+    >>> names = OrderedDict(first="ab", second="a", third="abc")
+    >>> drop_oldest(names, 4, len)
+    >>> list(names)
+    ['second', 'third']
+    """
+    with _lock:
+        while len(kept) > 1 and sum(map(size, list(kept.values()))) > most:
+            kept.popitem(last=False)
+
+
 def forget() -> None:
     """Nothing is kept any more: for tests, whose databases begin anew."""
     for kept in list(_all):

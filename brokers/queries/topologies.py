@@ -20,7 +20,8 @@ from brokers.scope import Scope
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology
 from brokers.visible_topology import visible_topology
 
-MOST_KEPT = 4
+MOST_KEPT = 250_000
+"""Queues, exchanges and bindings of all topologies that are kept: of four large virtual hosts, or of hundreds of small ones."""
 POLICIES_KNOWN_AFTER = timedelta(minutes=30)
 """The poller reads the policies of new queues after ten minutes at the latest, of very many by pages that wait for its budget; the broker knows them after
 seconds."""
@@ -38,10 +39,14 @@ def topology(broker_id: int, vhost: str, state: kept.State = None) -> Topology:
     if known is not None and known[0] == fingerprint:
         return known[1]
     found = read(broker_id, vhost)
+    _kept.pop(place, None)
     _kept[place] = (fingerprint, found)
-    while len(_kept) > MOST_KEPT:
-        _kept.popitem(last=False)
+    kept.drop_oldest(_kept, MOST_KEPT, _size)
     return found
+
+
+def _size(known: tuple[Hashable, Topology]) -> int:
+    return len(known[1].queues) + len(known[1].exchanges) + len(known[1].bindings)
 
 
 def visible(scope: Scope, broker: Broker, vhost: str, state: kept.State = None) -> Topology:

@@ -26,7 +26,8 @@ from workers.celery_names import CeleryNames
 from workers.models import Worker
 from workers.presence import has_left
 
-MOST_KEPT = 8
+MOST_KEPT = 500_000
+"""Nodes and edges of all graphs of definitions that are kept."""
 MOST_VHOSTS = 20
 _POLICY_KEYS = ("dead-letter-exchange", "alternate-exchange", "federation-upstream", "federation-upstream-set", "federation-upstream-pattern")
 _kept: OrderedDict[tuple[int, str, Scope], tuple[weakref.ref[Topology], Any, Graph]] = OrderedDict()
@@ -114,9 +115,9 @@ class Place:
             return known[2]
         found = structure(self.broker.pk, self.topology, self.settings, self.names)
         if self.at is None:
+            _kept.pop(key, None)
             _kept[key] = (weakref.ref(self.topology), used, found)
-            while len(_kept) > MOST_KEPT:
-                _kept.popitem(last=False)
+            kept.drop_oldest(_kept, MOST_KEPT, lambda one: len(one[2].nodes) + len(one[2].edges))
         return found
 
     def _publishers(self) -> dict[str, list[Mapping[str, Any]]]:

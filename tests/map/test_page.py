@@ -16,9 +16,11 @@ from django.utils import timezone
 
 from brokers.models import Binding, Broker, Exchange, Queue, TopologyVersion
 from brokers.queries import kept
+from brokers.queries.topologies import topology
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology, encode
 from dashboard.layout.map_links import node_id
 from dashboard.layout.moments import at_text
+from dashboard.map.loaded import MOST_VHOSTS
 from dashboard.models import Finding, FindingRound
 from tests.pages.test_query_counts import Shop
 from tests.people import person as a_person
@@ -214,6 +216,14 @@ def test_publishers_are_read_of_the_few_exchanges_that_are_looked_at(person: Cli
     assert len(keys) == 3 and keys[0] == f"exchange-{Exchange.objects.get(name='shop.3').pk}"
     focused = re.findall(r'data-live="(exchange-\d+)"', person.get("/map/?focus=exchange:shop.4").content.decode())
     assert focused[0] == f"exchange-{Exchange.objects.get(name='shop.4').pk}"
+
+
+def test_a_map_of_as_many_virtual_hosts_as_it_shows_reads_the_topology_of_each_once(shop: Shop) -> None:
+    vhosts = [f"v{number}" for number in range(MOST_VHOSTS)]
+    facts = {"durable": True, "auto_delete": False, "exclusive": False, "type": "classic"}
+    Queue.objects.bulk_create([Queue(**{**shop.seen, "vhost": vhost}, name="mail", **facts) for vhost in vhosts])
+    first, again = ([topology(shop.broker.pk, vhost) for vhost in vhosts] for _ in range(2))
+    assert all(one is other for one, other in zip(first, again, strict=True))
 
 
 @pytest.mark.parametrize(("routed", "rate"), [(4.0, 4.0), (3.5, 4.0), (1.0, None), (0.0, 0.0), (None, None)])
