@@ -74,7 +74,9 @@ class _Making:
             source = self.id(QUEUE, queue)
             for one in consuming:
                 node = self.node_of_worker.get(one.hostname or "")
-                self.edge(source, node or self.program(CONSUMERS, one.connection_name), CONSUME, note="" if one.exact or not node else PROBABLY)
+                edge = self.edge(source, node or self.program(CONSUMERS, one.connection_name), CONSUME, note=PROBABLY if node else "")
+                if one.exact:
+                    edge.note = ""
         for worker in self.clients.workers:
             if worker.state == Worker.GONE:
                 continue
