@@ -84,7 +84,7 @@ class Drawing:
         )  # fmt: skip
 
     def _exchange(self, node: Node, place: Place) -> MapNode:
-        figures = place.figures.exchanges.get(node.name) or ExchangeFigures(0)
+        figures = self.shown.exchange_figures(node) or ExchangeFigures(0)
         hidden = levels.unavailable(place.broker, self.now)
         level = self.shown.opened.level("exchange", figures.id, node.broker_id, Level("unknown", hidden) if hidden else Level("ok", "exists"))
         bound = place.bindings_out.get(node.name, 0)
@@ -130,9 +130,9 @@ class Drawing:
     def _group(self, node: Node, group: Group, place: Place) -> MapNode:
         """The sums of what is known of the members; unknown where nothing is."""
         nodes = self.shown.everything.nodes
-        names = [nodes[one].name for one in group.members if nodes[one].kind == QUEUE]
-        queues = [found for name in names if (found := place.figures.queues.get(name))]
-        kinds = [nodes[one].kind for one in group.members]
+        members = [nodes[one] for one in group.members]
+        kinds = [one.kind for one in members]
+        queues = [found for one in members if one.kind == QUEUE and (found := self.shown.queue_figures(one))]
         opened = self.shown.wanted.changed(opened=(*self.shown.wanted.opened, node.id))
         depth = known_total(one.depth for one in queues)
         lines = [counts_text(kinds), *([_depth_text(depth)] if queues else [])]
@@ -169,8 +169,7 @@ class Drawing:
         """What passes a binding, where it is the only path to the queue and the exchange routes as much as all such queues of it receive; and what a node
         consumes, where nobody else does: the broker reports no other."""
         if edge.kind == BINDING and source.kind == EXCHANGE and source.name:
-            place = self.shown.places[source.broker_id, source.vhost]
-            routed = (place.figures.exchanges.get(source.name) or ExchangeFigures(0)).publish_out_per_second
+            routed = (self.shown.exchange_figures(source) or ExchangeFigures(0)).publish_out_per_second
             if routed == 0:
                 return 0.0
             if routed is not None and target.kind == QUEUE and self._is_only_path(target) and routed >= ACCOUNTED * self._received_from(source):
@@ -192,7 +191,7 @@ class Drawing:
         return self._received[exchange.id]
 
     def _figures(self, queue: Node) -> QueueFigures:
-        return self.shown.places[queue.broker_id, queue.vhost].figures.queues.get(queue.name) or QueueFigures(0)
+        return self.shown.queue_figures(queue) or QueueFigures(0)
 
 
 def _depth_text(depth: float | None) -> str:

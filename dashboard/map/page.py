@@ -162,13 +162,18 @@ class MapPage:
         return bool(self.wanted.focus) and not self.map.focus
 
     @property
+    def form_fields(self) -> list[tuple[str, str]]:
+        """What the form for a text and a kind keeps."""
+        return msgspec.structs.replace(self.wanted, text="", kind="", hops=None, opened=(), path=(), page=1).fields()
+
+    @property
     def kind_options(self) -> list[tuple[str, str, bool]]:
         return [(kind, words, kind == self.wanted.kind) for kind, words in {"": "Everything", **KINDS}.items()]
 
     @property
     def hop_links(self) -> list[tuple[str, str, bool]]:
         """How far around what is looked for the map goes."""
-        if not (self.wanted.focus or self.wanted.text or self.wanted.path):
+        if not self.wanted.looks_for:
             return []
         return [(str(hops), self.address.with_(hops=hops), hops == self.wanted.reach) for hops in range(1, 5)]
 
@@ -218,9 +223,10 @@ class MapPage:
         """The keys of the few exchanges whose publishers the poller reads while the map is open: what is looked at, else those into which most goes."""
         if self.at is not None:
             return []
-        exchanges = [node for node in self.map.nodes if node.kind == EXCHANGE and node.href]
-        exchanges.sort(key=lambda node: (node.id != self.map.focus, -(node.into or 0), node.name))
-        return [f"exchange-{node.href.rstrip('/').rpartition('/')[2]}" for node in exchanges[:LOOK_CLOSELY]]
+        drawn = [node for node in self.map.nodes if node.kind == EXCHANGE]
+        drawn.sort(key=lambda node: (node.id != self.map.focus, -(node.into or 0), node.name))
+        known = [found for node in drawn if (found := self.shown.exchange_figures(self.shown.graph.nodes[node.id]))]
+        return [f"exchange-{figures.id}" for figures in known[:LOOK_CLOSELY]]
 
     @property
     def follows(self) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from math import log10
 
+from brokers.queries import ExchangeFigures, QueueFigures
 from dashboard.findings.open_now import OpenNow
 from dashboard.layout.levels import rank
 from dashboard.layout.map_links import EXCHANGE, QUEUE
@@ -67,15 +68,14 @@ class Shown:
     def selected(self) -> Graph:
         """What is wanted, not folded yet."""
         wanted, nodes = self.wanted, self.everything.nodes
-        looked_for = wanted.focus or wanted.text or wanted.path
-        ids: Collection[str] = self._away if looked_for else nodes
+        ids: Collection[str] = self._away if wanted.looks_for else nodes
         if wanted.focus and wanted.text:
             matching = set(containing(self.everything, wanted.text))
             ids = [one for one in ids if one in matching or not self._away[one]]
         if wanted.kind:
-            ids = [one for one in ids if nodes[one].kind == wanted.kind or (looked_for and not self._away[one])]
+            ids = [one for one in ids if nodes[one].kind == wanted.kind or (wanted.looks_for and not self._away[one])]
         if not wanted.own:
-            ids = [one for one in ids if nodes[one].own != UNUSED or self.everything.of(one) or (looked_for and not self._away[one])]
+            ids = [one for one in ids if nodes[one].own != UNUSED or self.everything.of(one) or (wanted.looks_for and not self._away[one])]
         if len(ids) == len(nodes):
             return self.everything
         left_out = nodes.keys() - set(ids)
@@ -106,15 +106,21 @@ class Shown:
         return away, rank(found[0].level) if found else _RANK_OF_HEALTHY, -self._activity(node)
 
     def _activity(self, node: Node) -> float:
-        figures = self.places[node.broker_id, node.vhost].figures
         total = log10(1 + len(self.graph.of(node.id)))
         for member in members_of(node):
-            name, kind = self.everything.nodes[member].name, self.everything.nodes[member].kind
-            if kind == QUEUE and (queue := figures.queues.get(name)):
+            one = self.everything.nodes[member]
+            if one.kind == QUEUE and (queue := self.queue_figures(one)):
                 total += (queue.publish_per_second or 0) + (queue.deliver_per_second or 0) + log10(1 + (queue.depth or 0))
-            elif kind == EXCHANGE and (exchange := figures.exchanges.get(name)):
+            elif one.kind == EXCHANGE and (exchange := self.exchange_figures(one)):
                 total += (exchange.publish_in_per_second or 0) + (exchange.publish_out_per_second or 0)
         return total + ((node.facts.rate or 0) if isinstance(node.facts, Program) else 0)
+
+    def queue_figures(self, queue: Node) -> QueueFigures | None:
+        """None of a queue that the last poll did not have."""
+        return self.places[queue.broker_id, queue.vhost].figures.queues.get(queue.name)
+
+    def exchange_figures(self, exchange: Node) -> ExchangeFigures | None:
+        return self.places[exchange.broker_id, exchange.vhost].figures.exchanges.get(exchange.name)
 
     @cached_property
     def drawn(self) -> list[str]:

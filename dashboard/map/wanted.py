@@ -44,8 +44,13 @@ class Wanted(msgspec.Struct, frozen=True):
         return self.hops if self.hops is not None else HOPS_OF_FOCUS if self.focus else HOPS_OF_TEXT
 
     @property
+    def looks_for(self) -> bool:
+        """Whether it shows what is around something."""
+        return bool(self.text or self.focus or self.path)
+
+    @property
     def is_narrowed(self) -> bool:
-        return bool(self.text or self.kind or self.focus or self.path)
+        return self.looks_for or bool(self.kind)
 
     def changed(self, **changes: object) -> str:
         """The query of the same map with these parts changed, on the first page of its table unless `page` is given; "" of the map of everything.
@@ -53,17 +58,27 @@ class Wanted(msgspec.Struct, frozen=True):
         >>> Wanted(focus="queue:mail", page=3).changed(hops=1), Wanted(own=True).changed(own=False)
         ('?focus=queue%3Amail&hops=1', '')
         """
-        other = msgspec.structs.replace(self, **{"page": 1, **changes})
-        parts: list[tuple[str, object]] = [("broker", other.broker), ("vhost", other.vhost), ("q", other.text), ("kind", other.kind), ("focus", other.focus)]
-        parts += [
-            ("hops", "" if other.hops is None else other.hops),
-            ("zoom", "" if other.zoom == OBJECTS else other.zoom),
-            ("own", "show" if other.own else ""),
-        ]
-        parts += [("alike", "" if other.alike else "show"), ("open", ",".join(other.opened)), ("path", "~".join(",".join(step) for step in other.path))]
-        parts += [("list", "edges" if other.edges else ""), ("page", "" if other.page == 1 else other.page)]
-        query = urlencode([(name, value) for name, value in parts if value != ""])
+        query = urlencode(msgspec.structs.replace(self, **{"page": 1, **changes}).fields())
         return f"?{query}" if query else ""
+
+    def fields(self) -> list[tuple[str, str]]:
+        """(name, value) of the parameters that are not as usual."""
+        parts = {
+            "broker": self.broker,
+            "vhost": self.vhost,
+            "q": self.text,
+            "kind": self.kind,
+            "focus": self.focus,
+            "hops": "" if self.hops is None else str(self.hops),
+            "zoom": "" if self.zoom == OBJECTS else self.zoom,
+            "own": "show" if self.own else "",
+            "alike": "" if self.alike else "show",
+            "open": ",".join(self.opened),
+            "path": "~".join(",".join(step) for step in self.path),
+            "list": "edges" if self.edges else "",
+            "page": "" if self.page == 1 else str(self.page),
+        }
+        return [(name, value) for name, value in parts.items() if value]
 
 
 def wanted(query: QueryDict) -> Wanted:
