@@ -77,7 +77,7 @@ def moment(at: datetime) -> Any:
     return connection.ops.adapt_datetimefield_value(at)
 
 
-def moment_of(found: Any) -> datetime | None:
+def read_moment(found: Any) -> datetime:
     """A moment that a statement has read: SQLite has text, or a datetime without a zone, in UTC."""
-    at = datetime.fromisoformat(found) if isinstance(found, str) else found
-    return at if at is None or at.tzinfo else at.replace(tzinfo=UTC)
+    at: datetime = datetime.fromisoformat(found) if isinstance(found, str) else found
+    return at if at.tzinfo else _in_utc(at)

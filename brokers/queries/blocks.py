@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import chain, groupby
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ import zstandard
 from django.db import connection
 
 from brokers.database.rows import moment as moment_as
-from brokers.database.rows import moment_of
+from brokers.database.rows import read_moment
 from brokers.models import Snapshot, SnapshotBlock
 from brokers.queries.outline import Outline
 from brokers.snapshots import METRICS, RAW_STEP, Integers, Moment, Series, metric_index, series_of
@@ -54,14 +54,15 @@ def polls_between(broker_id: int, kind: str, start: datetime, end: datetime) -> 
 
 def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], known: Outline, end: datetime) -> Polled:
     """The polls from the outline's base up to `end`, packed or not. Raises UnreadableSnapshot, and ValueError for an unknown metric."""
-    if known.base is None:
+    base = known.base
+    if base is None:
         return Polled(np.empty(0), series_of(kind, [], ids, names))
     columns = [metric_index(kind, name) for name in names]
-    stored = _packed_keyframes(broker_id, kind, known.base, end) if known.is_packed else []
+    stored = _packed_keyframes(broker_id, kind, base, end) if known.is_packed else []
     recorded: list[float] = []
 
     def data() -> Iterator[bytes]:
-        for at, frame in _unpacked_polls(broker_id, kind, known.base, end, stored):
+        for at, frame in _unpacked_polls(broker_id, kind, base, end, stored):
             recorded.append(at.timestamp())
             yield frame
 
@@ -79,15 +80,13 @@ def _packed_keyframes(broker_id: int, kind: str, first: datetime, end: datetime)
     statement = f"SELECT at, max(until), min(id) FROM {_BLOCKS} WHERE broker_id = %s AND kind = %s AND at >= %s AND at <= %s GROUP BY at ORDER BY at"  # noqa: S608
     with connection.cursor() as cursor:
         cursor.execute(statement, [broker_id, kind, moment_as(first), moment_as(end)])
-        return [_Packed(moment_of(at), moment_of(until), pk) for at, until, pk in cursor.fetchall()]  # type: ignore[arg-type]
+        return [_Packed(read_moment(at), read_moment(until), pk) for at, until, pk in cursor.fetchall()]
 
 
-def _unpacked_polls(broker_id: int, kind: str, first: datetime | None, end: datetime, stored: Sequence[_Packed]) -> Iterator[tuple[datetime, bytes]]:
+def _unpacked_polls(broker_id: int, kind: str, first: datetime, end: datetime, stored: Sequence[_Packed]) -> Iterator[tuple[datetime, bytes]]:
     """The snapshots from the first on that are not in one of these blocks, in order."""
-    where, values = (
-        "broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at <= %s",
-        [broker_id, kind, RAW_STEP, first and moment_as(first), moment_as(end)],
-    )
+    where = "broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at <= %s"
+    values: list[Any] = [broker_id, kind, RAW_STEP, moment_as(first), moment_as(end)]
     if stored:
         where += f" AND at NOT IN ({', '.join(['%s'] * len(stored))}) AND (is_key OR at <= %s OR at > %s)"
         values += [*(moment_as(one.at) for one in stored), moment_as(stored[0].at), moment_as(max(one.until for one in stored))]
@@ -95,7 +94,7 @@ def _unpacked_polls(broker_id: int, kind: str, first: datetime | None, end: date
         cursor.execute(f"SELECT at, data FROM {_SNAPSHOTS} WHERE {where} ORDER BY at, id", values)  # noqa: S608  (names of our own models)
         while rows := cursor.fetchmany(_AT_ONCE):
             for at, data in rows:
-                yield moment_of(at), bytes(data)  # type: ignore[misc]
+                yield read_moment(at), bytes(data)
 
 
 def _packed(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[int], columns: Sequence[int], end: datetime) -> Iterator[Polled]:
@@ -141,7 +140,7 @@ def _blocks_with(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequ
         cursor.execute(f"{statement} ORDER BY at, first_id", values)
         while rows := cursor.fetchmany(_AT_ONCE):
             for at, first, last, data in rows:
-                yield moment_of(at), first, last, data  # type: ignore[misc]
+                yield read_moment(at), first, last, data
 
 
 def packed_moment(broker_id: int, kind: str, key_at: datetime, at: datetime) -> tuple[datetime, Moment] | None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from django.db import connection
 
-from brokers.database.rows import moment, moment_of
+from brokers.database.rows import moment, read_moment
 from brokers.models import Rollup, Snapshot, SnapshotBlock
 from brokers.rollups import STEPS
 from brokers.snapshots import RAW_STEP
@@ -42,7 +42,7 @@ def outline(broker_id: int, kind: str, start: datetime, end: datetime) -> Outlin
     values: list[Any] = [broker_id, kind, moment(start), *[broker_id, kind] * (2 + 2 * len(STEPS))]
     with connection.cursor() as cursor:
         cursor.execute(_statement(), values)
-        before, first, last_block, *reaches = (moment_of(at) for at in cursor.fetchone())
+        before, first, last_block, *reaches = (at and read_moment(at) for at in cursor.fetchone())
     base = before or (first if first is not None and first <= end else None)
     pairs = zip(STEPS, reaches[::2], reaches[1::2], strict=True)
     return Outline(base, first, last_block, {step: (begin, last) for step, begin, last in pairs if begin is not None and last is not None})

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.db import connection
 
 from brokers.database.engine import is_postgresql
+from brokers.database.rows import read_moment
 from brokers.queries.visible import where_in
 from brokers.scope import Scope
 
@@ -52,14 +53,9 @@ def visible_failures(scope: Scope, group_id: int | None = None, most: int = LOOK
         moments = Counter(row[4] if isinstance(row[4], datetime) else row[4][:_TO_THE_HOUR] for row in failed)
         hours: Counter[int] = Counter()
         for moment, count in moments.items():
-            hours[int(_read(moment).timestamp()) // HOUR] += count
+            hours[int(read_moment(moment).timestamp()) // HOUR] += count
         first, last = min(row[4] for row in failed), max(row[4] for row in failed)
         names, workers = Counter(row[2] for row in failed if row[2]), Counter(row[3] for row in failed if row[3])
         task_ids = [row[0] for row in failed]
-        found[key] = VisibleFailures(len(failed), _read(first), _read(last), names, workers, hours, task_ids, len(rows) >= most)
+        found[key] = VisibleFailures(len(failed), read_moment(first), read_moment(last), names, workers, hours, task_ids, len(rows) >= most)
     return found
-
-
-def _read(at: Any) -> datetime:
-    found = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Container
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
 from django.db import connection
 
 from brokers.database.engine import is_postgresql, unindexed
-from brokers.database.rows import moment
+from brokers.database.rows import moment, read_moment
 from brokers.models import Broker
 from workers.models import Worker
 
@@ -72,12 +72,7 @@ def ended_tasks(broker: Broker, changed_after: datetime, most: int, known: Conta
         cursor.execute(f"SELECT {columns} FROM workers_task WHERE {where}", [moment(changed_after)])  # noqa: S608  (whole numbers and names of our own)
         rows = cursor.fetchall()
     return [
-        (pk, vhost, name, state, worker or "", exception or "", None if ended_at is None else _read(ended_at), _read(changed_at))
+        (pk, vhost, name, state, worker or "", exception or "", None if ended_at is None else read_moment(ended_at), read_moment(changed_at))
         for pk, vhost, name, state, worker, exception, ended_at, changed_at in rows
         if pk not in known
     ]
-
-
-def _read(at: Any) -> datetime:
-    found = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return found if found.tzinfo else found.replace(tzinfo=UTC)

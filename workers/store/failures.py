@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -16,7 +16,7 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from brokers.database.engine import is_postgresql, unindexed
-from brokers.database.rows import moment
+from brokers.database.rows import moment, read_moment
 from brokers.store.rows import insert_rows, update_rows
 from workers.failure_groups import Kind, kind_of
 from workers.models import FailureCursor, FailureEvent, FailureGroup, FailurePart
@@ -48,7 +48,7 @@ class Failed(msgspec.Struct, frozen=True):
 
     @property
     def failed_at(self) -> datetime:
-        return _read(self.failed_text)
+        return read_moment(self.failed_text)
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ def begin_look(now: datetime, limits: Limits = LIMITS) -> Look:
     if cursor is None:
         cursor = FailureCursor.objects.get_or_create(pk=_CURSOR, defaults={"changed_at": now - FIRST_LOOK})[0]
     failed = _uncounted(cursor.changed_at - OVERLAP, limits.at_once)
-    looked_to = _read(failed[-1].changed_text) if len(failed) == limits.at_once else now
+    looked_to = read_moment(failed[-1].changed_text) if len(failed) == limits.at_once else now
     return Look(cursor.revision, failed, looked_to)
 
 
@@ -114,11 +114,6 @@ def _uncounted(changed_after: datetime, most: int) -> list[Failed]:
             [moment(changed_after)],
         )
         return [Failed(*row) for row in cursor.fetchall()]
-
-
-def _read(at: Any) -> datetime:
-    found = datetime.fromisoformat(at) if isinstance(at, str) else at
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _add(by_group: dict[int, list[Failed]], limits: Limits) -> None:
