@@ -189,7 +189,7 @@ def _policy_change(before: PolicyDefinition, after: PolicyDefinition) -> str:
 
 def _changes(kind: str, what: str, vhost: str, items: Sequence[_Item]) -> list[ChangeText]:
     """One change for each item, or a single one with their number, and the first names, if there are too many."""
-    items = [] if is_of_lab(vhost) else [item for item in items if not is_own(item.name)]
+    items = [item for item in items if not is_own(item.name, vhost)]
     if len(items) <= MOST_SENTENCES:
         return [ChangeText(kind, what, vhost, item.name, item.text, item.before, item.after) for item in items]
     plural = {"policy": "policies", "operator_policy": "operator policies"}.get(kind, f"{kind}s")
@@ -199,14 +199,14 @@ def _changes(kind: str, what: str, vhost: str, items: Sequence[_Item]) -> list[C
     return [ChangeText(kind, what, vhost, "", f"{len(items):,} {plural} {verb} in {vhost}", before, after)]
 
 
-def is_own(name: str) -> bool:
-    """Whether it is an object of Hareline's, or a binding to one."""
-    return any(part.startswith(OWN_PREFIX) for part in name.split(" → "))
+def is_own(name: str, vhost: str) -> bool:
+    """Whether it is an object of Hareline's, a binding to one, or in a virtual host of its lab."""
+    return is_of_lab(vhost) or any(part.startswith(OWN_PREFIX) for part in name.split(" → "))
 
 
 def folded(kind: str, items: Iterable[ChangeText], vhost: str, text: str) -> list[ChangeText]:
     """The changes of a kind in one virtual host; of more than MOST_SENTENCES a single one with `text` after their number."""
-    found = [item for item in items if not is_own(item.name)]
+    found = [item for item in items if not is_own(item.name, vhost)]
     if len(found) <= MOST_SENTENCES:
         return found
     return [ChangeText(kind, "changed", vhost, "", f"{len(found):,} {text}", None, names_detail(item.name for item in found))]

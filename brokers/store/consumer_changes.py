@@ -19,8 +19,9 @@ def save_consumer_changes(broker_id: int, memory: BrokerMemory, at: datetime, ea
     found, memory.consumers_changed = memory.consumers_changed, []
     by_vhost: dict[str, list[ConsumerChange]] = defaultdict(list)
     for change in found:
-        if not is_own(change.key[1]):
-            by_vhost[change.key[0]].append(change)
+        vhost, name = change.key[:2]
+        if not is_own(name, vhost):
+            by_vhost[vhost].append(change)
     for vhost, changes in by_vhost.items():
         if len(changes) > MOST_SENTENCES:
             save_changes(broker_id, [_many(vhost, changes)], at, earlier_at)

@@ -133,6 +133,14 @@ def test_users_and_their_permissions_are_recorded_without_what_was_not_read_befo
     assert len(found()) == 6, "what could not be read in between is not compared"
 
 
+def test_nothing_in_a_virtual_host_of_the_lab_is_a_change() -> None:
+    broker, lab = a_broker(), "hareline.7f3a.lab.1"
+    polls(broker, [], *([a_queue("mail", vhost=lab, consumers=count, ready=0, unacknowledged=0)] for count in (0, 2)))
+    store.save_permissions(broker.pk, [], None, NOON)
+    store.save_permissions(broker.pk, [WritePermission(lab, "bob", ".*", None, ".*", ".*")], None, after(30))
+    assert not found()
+
+
 def bound(broker: Broker, key: str, seconds: float) -> None:
     store.save_topology(broker.pk, {"/": a_topology(("orders", key, "mail"))}, None, None, None, after(seconds))
 

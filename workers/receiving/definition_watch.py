@@ -124,7 +124,7 @@ class DefinitionWatch:
     def _arrive(self, message: Message) -> None:
         key, headers = str(message.delivery_info.get("routing_key", "")), message.headers or {}
         found = actor(key, headers)
-        if found is not None and len(self._actors) < MOST_WAITING and not is_own(found.name):
+        if found is not None and len(self._actors) < MOST_WAITING and not is_own(found.name, found.vhost):
             self._actors.append(found)
         if is_of_users(key):
             return
