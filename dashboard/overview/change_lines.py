@@ -30,5 +30,5 @@ def _line(alike: Sequence[Change]) -> ChangeLine:
     if len(alike) == 1:
         return ChangeLine(one.at, one.text, one.vhost, reverse("change", args=[one.pk]))
     since, before = (f"{moment:%Y-%m-%dT%H:%M:%S}Z" for moment in (one.at, one.at + timedelta(seconds=1)))
-    query = {"broker": one.broker.name, "q": f"kind:consumer what:{one.what} since:{since} before:{before}"}
+    query = {"broker": one.broker.name, "vhost": one.vhost, "q": f"kind:consumer what:{one.what} since:{since} before:{before}"}
     return ChangeLine(one.at, folded_text(one.what, len(alike)), one.vhost, f"{reverse('changes')}?{urlencode(query)}")

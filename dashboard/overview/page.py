@@ -12,6 +12,7 @@ import msgspec
 from django.urls import reverse
 
 from brokers import queries
+from brokers.diff import MOST_SENTENCES
 from brokers.models import Broker, PollAttempt, VirtualHost
 from brokers.queries import kept
 from brokers.scope import Scope
@@ -38,8 +39,8 @@ from workers.models import Worker
 
 DEEPEST = 6
 CHANGES = 5
-CHANGES_READ = 60
-"""From which the lines are made."""
+CHANGES_READ = CHANGES * MOST_SENTENCES
+"""From which the lines are made: no line is of more, so that none is cut."""
 ATTEMPTS = 200
 CARDS = 6
 TROUBLE = ("critical", "warning", "unknown")

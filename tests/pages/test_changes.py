@@ -183,6 +183,8 @@ def test_consumers_of_many_queues_that_change_at_once_are_one_line(person: Clien
     overview = shown(person, "/")
     assert "5 queues have consumers, before none" in overview and "Queue q1 has" not in overview and "Binding removed" in overview
     address = unescape(re.findall(r'href="([^"]*)">5 queues have', overview)[0])
+    for number in range(3):
+        change(broker, now, vhost="/other", kind="consumer", name=f"r{number}", text=f"Queue r{number} has 1 consumer, before none")
     assert len(listed(shown(person, address))) == 5
 
 
