@@ -77,15 +77,17 @@ class ChangeList(Filtered):
         page, later_at = self._found
         start = page.items[-1].at if page.items and page.page < page.pages else self.wanted.start or self.now - LONG_AGO
         end = later_at or self.wanted.end or self.now + marks.AHEAD
-        found = own_queries.marks(self.scope, self.broker.pk if self.broker else None, start, end)
-        return [one for one in found if (later_at is None or one.at < later_at) and self._fits(one)]
+        return [one for one in self._marks(self.scope, start, end) if later_at is None or one.at < later_at]
 
     def every_mark(self, scope: Scope) -> list[Mark]:
         """Those that the filter finds of all pages, as far as the scope goes, the latest first; of very many the latest."""
         if not change_filter.shows_marks(self.wanted):
             return []
         start, end = self.wanted.start or self.now - LONG_AGO, self.wanted.end or self.now + marks.AHEAD
-        return [one for one in reversed(own_queries.marks(scope, self.broker.pk if self.broker else None, start, end)) if self._fits(one)]
+        return self._marks(scope, start, end)[::-1]
+
+    def _marks(self, scope: Scope, start: datetime, end: datetime) -> list[Mark]:
+        return [one for one in own_queries.marks(scope, self.broker.pk if self.broker else None, start, end) if self._fits(one)]
 
     def _fits(self, mark: Mark) -> bool:
         title, wanted = mark.title.casefold(), self.wanted

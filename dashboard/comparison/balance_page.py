@@ -94,14 +94,10 @@ class BalancePage:
         return balances(self.scope, self.broker, self.vhost, self.start, self.end, self.kept["q"])
 
     @property
-    def without_counters(self) -> int:
-        """How many queues have no balance."""
-        return self.found.without_counters
-
-    @property
     def nothing_known(self) -> bool:
-        """True if no queue has one although there are some, or there are no polls."""
-        return self.found.polls < 2 or 0 < self.found.looked_at == self.found.without_counters
+        """True if nothing is listed because no queue has a balance although there are some, or there are no polls."""
+        found = self.found
+        return not found.items and (found.polls < 2 or 0 < found.looked_at == found.without_counters)
 
     @cached_property
     def rows(self) -> Page[Row]:

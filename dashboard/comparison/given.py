@@ -60,7 +60,8 @@ class Given:
             at = with_at - EARLIER
             since = recorded_since(first, vhost)
             if since is not None and at < since < with_at:
-                at, self.note = since, f"Definitions of {vhost or first.name} are recorded since {since:%Y-%m-%d %H:%M:%S} UTC only: compared with these."
+                at = since
+                self.note = f"Definitions of {vhost or first.name} are recorded since {since:%Y-%m-%d %H:%M:%S} UTC only; the comparison begins there."
         self.before, self.after = Place(first, vhost, at), Place(second, with_vhost, with_at)
 
     def _broker(self, name: str) -> Broker | None:

@@ -97,6 +97,17 @@ def test_a_wrong_time_is_explained(person: Client, shop: Shop, given: dict[str, 
     assert problem in person.get("/history/balance/", given).content.decode()
 
 
+def test_a_queue_without_counters_that_is_gone_is_listed_with_what_is_missing(person: Client, now: datetime) -> None:
+    broker = Broker.objects.create(name="prod", state=Broker.UP, since=now, polled_at=now, poll_seconds=5, revision=1, version="3.10.8")
+    memory = BrokerMemory()
+    for step in range(STEPS):
+        at = now - timedelta(seconds=5 * (STEPS - step))
+        bare = [a_queue("bare", ready=7, unacknowledged=0)] if step < 30 else []
+        store.save_poll(broker.pk, a_poll(at, *bare, lists_all=True), at, memory)
+    page = person.get("/history/balance/").content.decode()
+    assert set(rows(page)) == {"bare"} and "1 queue could not be balanced" in page
+
+
 def test_others_queues_are_not_counted(client: Client, shop: Shop) -> None:
     client.force_login(a_person("eve", "viewer", vhost="/", queue="full"))
     page = client.get("/history/balance/").content.decode()
