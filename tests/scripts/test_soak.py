@@ -18,6 +18,7 @@ from script.soak_parts.journal import Journal, TrueEvent, TrueTask
 from script.soak_parts.observer import Phase, readiness_problem
 from script.soak_parts.publisher import seeded
 from script.soak_parts.quiet import growing
+from script.soak_parts.recorded_depths import BACK_SECONDS, Noted, compared
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
@@ -110,6 +111,29 @@ def test_a_depth_is_older_than_stated_if_the_queue_held_something_else_by_then()
     assert probe.was(7, 145)  # nobody knows what it held
     assert not probe.was(7, 170)
     assert not probe.was(2, 170)
+
+
+@pytest.mark.parametrize(
+    ("at", "number", "exact", "near", "gap", "wrong"),
+    [
+        (40.0, 3, 1, 0, 0, 0),
+        (40.0, 7, 1, 0, 0, 1),
+        (40.0, None, 1, 0, 0, 1),
+        (53.0, 3, 0, 1, 0, 0),
+        (53.0, 4, 0, 1, 0, 1),
+        (130.0, None, 0, 0, 1, 0),
+        (130.0, 7, 0, 0, 1, 1),
+        (103.0, 7, 0, 0, 0, 0),
+        (103.0, 3, 0, 0, 0, 1),
+        (160.0 + BACK_SECONDS - 2, None, 0, 0, 0, 0),
+        (160.0 + BACK_SECONDS + 1, None, 1, 0, 0, 1),
+        (400.0, 7, 0, 0, 0, 0),
+    ],
+)
+def test_a_history_of_depths_is_compared_with_what_was_noted(at: float, number: float | None, exact: int, near: int, gap: int, wrong: int) -> None:
+    noted = [Noted(second, None if 100 <= second < 160 else 3 if second < 50 else 7) for second in range(300)]
+    found = compared(noted, [(at, number)])
+    assert (found.exact, found.near, found.gap, len(found.problems)) == (exact, near, gap, wrong)
 
 
 def test_a_fleet_s_events_are_read_back_from_the_journal_in_the_order_of_truth(tmp_path: Path) -> None:
