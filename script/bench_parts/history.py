@@ -28,7 +28,7 @@ from script.bench_parts.rows import Row, at_least, at_most, emit, percentile
 
 CHANGING = 0.11
 GOAL_SMALLER, GOAL_CHEAPER, GOAL_HOUR_SLOWER, GOAL_MOMENT_TIMES = 12, 4.5, 20, 15
-READS, PEER_READS = 30, 10
+READS = 30
 SHOWN = ["ready", "unacknowledged", "publish_per_second"]
 Numbers = tuple[float, ...]
 
@@ -61,15 +61,6 @@ def milliseconds(read: Callable[[], Any]) -> float:
         read()
         took.append((time.thread_time() - began) * 1000)
     return percentile(took, 90)
-
-
-def server_milliseconds(peer: SeriesStore, read: Callable[[], Any]) -> float:
-    """The mean of the server's own processor time."""
-    read()
-    began = peer.cpu_seconds
-    for _ in range(PEER_READS):
-        read()
-    return (peer.cpu_seconds - began) / PEER_READS * 1000
 
 
 class Recorded:
@@ -169,8 +160,8 @@ def beside(recorded: Recorded, program: str, data: Path, ours: tuple[float, floa
             peer.write(names, range(1, recorded.queues + 1), times[polls_of], recorded.truth[:, polls_of].astype(np.float64).swapaxes(1, 2))
         writing, end = peer.cpu_seconds, recorded.end.timestamp()
         per = peer.stored_bytes() / recorded.points
-        one = server_milliseconds(peer, lambda: peer.course(SHOWN, [7], end - 3600, end, POLL_SECONDS))
-        whole = server_milliseconds(peer, lambda: peer.moment(names, end - 1800))
+        one = peer.milliseconds(lambda: peer.course(SHOWN, [7], end - 3600, end, POLL_SECONDS))
+        whole = peer.milliseconds(lambda: peer.moment(names, end - 1800))
     finally:
         peer.close()
     mine = recorded.writing + recorded.maintaining
@@ -221,7 +212,7 @@ def main() -> None:
     emit(*measured(recorded, program, data))
     emit(*bounded(recorded.broker, recorded.start, recorded.end))
     if options.days:
-        emit(*days_measured(data, options.days, options.of, milliseconds, program, server_milliseconds))
+        emit(*days_measured(data, options.days, options.of, milliseconds, program))
 
 
 if __name__ == "__main__":

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from script.bench_parts.history_bounded import BOUND_BYTES, trimmed
 from script.bench_parts.history_peers import SeriesStore
 from script.bench_parts.rows import Row, at_least
 
 Floats = npt.NDArray[np.float64]
 POLL, MINUTES_A_DAY = 60, 1440
 GOAL_SMALLER = 8
-BOUND_BYTES = 50e6
 METRICS = ("ready", "publish_per_second")
 
 
@@ -63,10 +63,9 @@ class Course:
 
 
 Milliseconds = Callable[[Callable[[], Any]], float]
-ServerMilliseconds = Callable[[SeriesStore, Callable[[], Any]], float]
 
 
-def days_measured(data: Path, days: int, queues: int, milliseconds: Milliseconds, program: str | None, of_server: ServerMilliseconds) -> list[Row]:
+def days_measured(data: Path, days: int, queues: int, milliseconds: Milliseconds, program: str | None) -> list[Row]:
     """In the database that is set up, with a broker of its own. `program`: the store of time series that has the last day."""
     from brokers import queries, store
     from brokers.addresses import BrokerAddress
@@ -93,37 +92,33 @@ def days_measured(data: Path, days: int, queues: int, milliseconds: Milliseconds
     lines = milliseconds(lambda: queries.sparklines(EVERYTHING, broker, "queues", ids[:100], "ready", last_day, end, 144))
     plain_one = milliseconds(lambda: plain.course([ids[3]], last_day, end))
     plain_lines = milliseconds(lambda: plain.course(ids[:100], last_day, end))
-    beside = _beside(course, data, program, ids, end, of_server) if program else None
+    beside = _beside(course, SeriesStore(program, data / f"{program}-days"), ids, end, one, lines) if program else []
     bound = min(BOUND_BYTES, 0.6 * sum(one.size_bytes for one in stored))
-    for _ in range(6):
-        kept = sum(one.size_bytes for one in measure_and_trim(bound))
+    kept = trimmed(bound)
     return [
         Row(f"{days} days of {queues} queues: numbers that are not the generator’s", f"{wrong:,} of {compared:,}", "", None, "0", 0.0 if wrong else 1.0),
         Row("stored bytes of their minutes and ten minutes", f"{total / 1e6:.1f} MB", f"plain rows of what changed: {theirs / 1e6:,.0f} MB", theirs / total,
             *at_least(GOAL_SMALLER, theirs / total)),
         Row("one queue’s 24 h, a point a minute, CPU", f"{one:.1f} ms", f"plain rows: {plain_one:.1f} ms", plain_one / one),
         Row("100 sparklines of 24 h, CPU", f"{lines:.1f} ms", f"plain rows: {plain_lines:.1f} ms", plain_lines / lines),
-        *(beside(one, lines) if beside else ()),
+        *beside,
         Row(f"history bounded to {bound / 1e6:.0f} MB", f"{kept / 1e6:.1f} MB", "", None, f"≤ {bound / 1e6:.0f} MB", bound / kept),
     ]  # fmt: skip
 
 
-def _beside(
-    course: Course, data: Path, program: str, ids: Sequence[int], end: datetime, of_server: ServerMilliseconds
-) -> Callable[[float, float], list[Row]]:  # fmt: skip
-    """The last day's polls in a store of time series; from our own times for a queue and for sparklines its rows."""
-    peer = SeriesStore(program, data / f"{program}-days")
+def _beside(course: Course, peer: SeriesStore, ids: Sequence[int], end: datetime, ours: float, our_lines: float) -> list[Row]:
+    """The last day's polls in a store of time series, beside our own times for a queue and for sparklines."""
     try:
         begin = end.timestamp() - 86_400
         times = begin + POLL * np.arange(MINUTES_A_DAY, dtype=np.float64) + POLL / 2
         numbers = np.stack([part[-MINUTES_A_DAY:].T for part in (course.ready, course.published)]).astype(np.float64)
         for first in range(0, MINUTES_A_DAY, 60):
             peer.write(METRICS, ids, times[first : first + 60], numbers[..., first : first + 60])
-        one = of_server(peer, lambda: peer.course(METRICS, [ids[3]], begin, end.timestamp(), 60))
-        lines = of_server(peer, lambda: peer.course(METRICS[:1], ids[:100], begin, end.timestamp(), 600))
+        one = peer.milliseconds(lambda: peer.course(METRICS, [ids[3]], begin, end.timestamp(), 60))
+        lines = peer.milliseconds(lambda: peer.course(METRICS[:1], ids[:100], begin, end.timestamp(), 600))
     finally:
         peer.close()
-    return lambda ours, our_lines: [
+    return [
         Row("one queue’s 24 h, a point a minute, CPU", f"{ours:.1f} ms", f"{peer.name}: {one:.1f} ms", one / ours),
         Row("100 sparklines of 24 h, CPU", f"{our_lines:.1f} ms", f"{peer.name}: {lines:.1f} ms", lines / our_lines),
     ]
