@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
 
 from brokers.models import Exchange, Node, Queue, Snapshot, SnapshotBlock, VirtualHost
 from brokers.queries.frames import first_of, frames
@@ -37,22 +37,22 @@ def exported_exchanges(scope: Scope, brokers: Collection[int], fields: Sequence[
     return _read(rows.order_by("id"), fields, most)
 
 
-_NAMED: dict[str, tuple[type[Any], str]] = {
-    "queues": (Queue, "vhost"),
-    "exchanges": (Exchange, "vhost"),
-    "vhosts": (VirtualHost, "name"),
-    "nodes": (Node, ""),
+_NAMED: dict[str, tuple[type[Any], F | Value]] = {
+    "queues": (Queue, F("vhost")),
+    "exchanges": (Exchange, F("vhost")),
+    "vhosts": (VirtualHost, F("name")),
+    "nodes": (Node, Value("")),
 }
-"""Of each kind its rows, and which field has the virtual host; "" where it has none."""
+"""Of each kind its rows, and their virtual host."""
 
 
 def exported_names(kind: str, ids: Collection[int]) -> dict[int, tuple[str, str]]:
     """{primary key: (name, virtual host, "" for nodes)} of these objects, those that are gone included. No scope: for what is written to the store
     that Hareline's own configuration names."""
-    (model, place), found = _NAMED[kind], {}
+    (model, vhost_of), found = _NAMED[kind], {}
     for first in range(0, len(keys := list(ids)), AT_ONCE):
         rows = model._default_manager.filter(pk__in=keys[first : first + AT_ONCE])
-        found.update({pk: (name, vhost if place else "") for pk, name, vhost in rows.values_list("pk", "name", place or "name")})
+        found.update({pk: (name, vhost) for pk, name, vhost in rows.values_list("pk", "name", vhost_of)})
     return found
 
 
