@@ -108,7 +108,7 @@ async def _pieces(kind: str, listed: ChangeList, session_key: str) -> AsyncItera
     while found := await sync_to_async(queries.changes_after)(scope, listed.wanted, last, AT_ONCE):
         yield list_files.piece(kind, map(exported.values_of, found))
         last, scope = found[-1], await sync_to_async(_scope_by_now)(session_key)
-        if scope.places == () and len(found) == AT_ONCE:
+        if scope.places == ():
             yield list_files.ended(kind, exported.ENDED)
             return
     yield list_files.piece(kind, map(exported.values_of_mark, await sync_to_async(listed.every_mark)(scope)))
