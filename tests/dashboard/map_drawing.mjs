@@ -50,6 +50,7 @@ console.log(JSON.stringify({
   reached,
   right: next("ArrowRight", "api", index, positions),
   nowhere: next("ArrowLeft", "cron", index, positions),
+  arranging: ["ArrowLeft", "ArrowRight", "ArrowUp", "End"].map((key) => next(key, "orders", grown, positions)?.id ?? null),
   details: [1, 0.3, 0.1].map(detailAt),
   applications: merged(index, "application"),
   vhosts: merged(index, "vhost"),

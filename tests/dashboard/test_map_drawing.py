@@ -64,6 +64,7 @@ def test_arrow_keys_reach_every_node_from_every_node_and_follow_edges_where_ther
     assert {start: found for start, found in drawn["reached"].items() if found != everything} == {}
     assert drawn["right"]["id"] == "orders" and drawn["right"]["edge"]["text"] == "api to orders"
     assert drawn["nowhere"] is None
+    assert not {"orders.asia", "b@web-2"} & {*drawn["arranging"]}, "what has no place yet is passed over"
 
 
 def test_from_further_away_the_map_shows_applications_then_virtual_hosts(drawn: dict[str, Any]) -> None:

@@ -3,23 +3,25 @@
 const ALONG = { ArrowRight: 1, ArrowLeft: -1 };
 const PAN = { ArrowRight: [-60, 0], ArrowLeft: [60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
 
-/** The node that a key leads to from another, and the edge between them if there is one: {id, edge}; null: nowhere. */
+/** The node that a key leads to from another, and the edge between them if there is one: {id, edge}; null: nowhere. Nodes without a position, which are still
+ *  being arranged, are passed over. */
 export function next(key, id, { nodes, out, into, column }, positions) {
   const [x, y] = positions[id];
+  const placed = [...nodes.keys()].filter((other) => positions[other]);
   const nearest = (ids) => ids.toSorted((a, b) => Math.abs(positions[a][1] - y) - Math.abs(positions[b][1] - y))[0];
   const direction = ALONG[key];
   if (direction) {
-    const isBeyond = (other) => (positions[other][0] - x) * direction > 1;
+    const isBeyond = (other) => positions[other] && (positions[other][0] - x) * direction > 1;
     const ends = [...out.get(id).map((edge) => [edge.to, edge]), ...into.get(id).map((edge) => [edge.from, edge])].filter(([other]) => isBeyond(other));
     const found = nearest(ends.map(([other]) => other));
     if (found) return { id: found, edge: ends.find(([other]) => other === found)[1] };
-    const beyond = [...nodes.keys()].filter(isBeyond);
+    const beyond = placed.filter(isBeyond);
     const distance = Math.min(...beyond.map((other) => Math.abs(positions[other][0] - x)));
     const aside = nearest(beyond.filter((other) => Math.abs(positions[other][0] - x) <= distance + 1));
     return aside ? { id: aside, edge: null } : null;
   }
   const inOrder = (a, b) => positions[a][1] - positions[b][1] || positions[a][0] - positions[b][0];
-  const alike = [...nodes.keys()].filter((other) => column.get(other) === column.get(id)).sort(inOrder);
+  const alike = placed.filter((other) => column.get(other) === column.get(id)).sort(inOrder);
   const at = { ArrowUp: alike.indexOf(id) - 1, ArrowDown: alike.indexOf(id) + 1, Home: 0, End: alike.length - 1 }[key];
   return alike[at] ? { id: alike[at], edge: null } : null;
 }

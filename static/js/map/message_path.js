@@ -43,8 +43,8 @@ export class MessagePath {
 
   /** Marks what the steps so far have reached; again after each change of the drawing. */
   show() {
-    if (!this.steps.length) return;
     const index = this.index();
+    if (!this.steps.length || !index) return;
     const stepOf = new Map(this.steps.flatMap((ids, step) => ids.map((id) => [id, step])));
     const lit = (step) => (step === undefined || step > this.at ? "no" : step === this.at ? "now" : "yes");
     this.svg.toggleAttribute("data-path", true);
@@ -53,10 +53,9 @@ export class MessagePath {
     for (const edge of index.edges) {
       const [from, to] = [stepOf.get(edge.from), stepOf.get(edge.to)];
       const isTaken = from !== undefined && to === from + 1;
-      const { group, label } = this.layer.edges.get(edge.id);
-      group.dataset.lit = isTaken ? lit(to) : "no";
-      if (label) label.dataset.lit = group.dataset.lit;
       if (isTaken && to === this.at) taken.push(edge.text || edge.label);
+      const drawing = this.layer.edges.get(edge.id); // none yet of what is new and still being arranged
+      for (const part of [drawing?.group, drawing?.label]) if (part) part.dataset.lit = isTaken ? lit(to) : "no";
     }
     this.bar.querySelector("[data-path-said]").textContent = this.sentence(index, taken);
     this.bar.querySelector("[data-path-back]").setAttribute("aria-disabled", String(this.at === 0));

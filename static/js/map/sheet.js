@@ -72,7 +72,7 @@ export class Sheet {
   begin() {
     const { view, graph, index } = this;
     if (!index || view.scaleOf(view.bounds) >= LEGIBLE) return view.fit();
-    view.fit(index.nodes.has(graph.focus) ? this.boxOf(graph.focus) : view.bounds, LEGIBLE);
+    view.fit(index.nodes.has(graph.focus) && this.positions[graph.focus] ? this.boxOf(graph.focus) : view.bounds, LEGIBLE);
   }
 
   /** All of it: its objects, or where these would be too small to read, its applications. */
@@ -85,7 +85,7 @@ export class Sheet {
   seen() {
     const detail = detailAt(this.view.scale);
     if (this.index && detail !== this.detail) {
-      if (this.detail && detail === "object" && this.pointed) this.view.fit(around(this.pointed.members.map((id) => this.boxOf(id))), this.view.scale);
+      if (this.detail && detail === "object" && this.pointed) this.view.fit(around(this.boxesOf(this.pointed)), this.view.scale);
       this.detail = detail;
       set(this.svg, "data-detail", detail);
       this.objects.show(detail === "object");
@@ -157,6 +157,11 @@ export class Sheet {
     return { left, top, width: WIDTH, height: heightOf(this.index.nodes.get(id)) };
   }
 
+  // Of a group's members, but those that are still being arranged.
+  boxesOf({ members }) {
+    return members.filter((id) => this.positions[id]).map((id) => this.boxOf(id));
+  }
+
   rove() {
     for (const [id, { link }] of this.objects.nodes) set(link, "tabindex", id === this.current ? 0 : -1);
   }
@@ -183,10 +188,11 @@ export class Sheet {
     if (!node) return;
     event.preventDefault();
     this.pointed = null;
-    const bounds = around(node.members.map((id) => this.boxOf(id)));
+    const bounds = around(this.boxesOf(node));
     this.view.fit(bounds, Math.max(LEGIBLE, this.view.scaleOf(bounds)));
     this.view.touched = true;
-    if (event.type === "keydown") this.focus(node.members[0]);
+    const first = node.members.find((id) => this.objects.nodes.has(id));
+    if (event.type === "keydown" && first) this.focus(first);
   }
 
   mark(name) {
