@@ -46,6 +46,7 @@ class Hareline(Site):
             "HARELINE_DEMO_AMQP_URL": "amqp://127.0.0.1:1",  # so that pages of the demo are there; nothing carries out what is planted
             "HARELINE_BROKERS": f"{address.name}={management}",
             "HARELINE_CONTROL": address.name,
+            "HARELINE_LAB": address.name,  # so that experiments can be requested; no process runs them
             "HARELINE_ADMIN_PASSWORD": self.password,
             "HARELINE_NOTIFY_LOOPBACK": "true",
             "HARELINE_POLL_SECONDS": str(poll_seconds),

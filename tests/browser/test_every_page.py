@@ -70,7 +70,7 @@ def addresses(stack: Stack, page: Page) -> list[str]:
     found.append(f"/connections/{stack.any_id(page, 'connections')}/")
     queue = f"/queues/{stack.id_of(page, 'queues', 'mail')}/"
     found += [f"{path}?{stack.here}&at=now" for path in ("/", "/queues/", "/workers/", "/tasks/", queue)]
-    found += [*of_control(stack, page), *of_a_failed_task(stack, page)]
+    found += [*of_control(stack, page), *of_a_failed_task(stack, page), of_the_lab(stack, page)]
     page.goto(f"{stack.url}/people/")
     found.append(str(page.get_by_role("link", name="admin", exact=True).get_attribute("href")))
     return [*found, MISSING]
@@ -84,6 +84,15 @@ def of_control(stack: Stack, page: Page) -> list[str]:
     page.locator(".question-buttons").get_by_role("button").click()
     page.wait_for_url("**/workers/orders/*/")
     return [forms, confirmation, page.url.removeprefix(stack.url)]
+
+
+def of_the_lab(stack: Stack, page: Page) -> str:
+    """An experiment that was requested: how many may be at once is bounded, and none ends while no process of the lab runs."""
+    page.goto(f"{stack.url}/lab/")
+    requested = page.locator("section[aria-labelledby=active-title] a.name")
+    (requested.first if requested.count() else page.locator("#pattern-topics").get_by_role("button")).click()
+    page.wait_for_url("**/lab/*/")
+    return page.url.removeprefix(stack.url)
 
 
 def of_a_failed_task(stack: Stack, page: Page) -> list[str]:
