@@ -22,25 +22,16 @@ import msgspec
 from celery.backends import rpc
 from kombu.transport import pyamqp
 
-from workers.lab import node, source_address
+from workers.lab import node, orders, source_address
+from workers.lab.orders import Order
 from workers.lab.place import Place
 from workers.lab.plan import NodePlan, Plan
-from workers.lab.publisher import Pause, Publisher
+from workers.lab.publisher import Publisher
 from workers.lab.reports import PUBLISHER, Kind, Report, line
 
 PRELOADED = (celery.apps.worker, celery.concurrency.prefork, celery.worker.consumer, rpc, pyamqp, source_address)
 END_SECONDS, AGAIN_SECONDS, LOOK_SECONDS = 8.0, 2.0, 0.2
 REPORTS = 1
-
-
-class Order(msgspec.Struct, omit_defaults=True):
-    """`place` comes first, once. `plan`: these nodes and no others; those whose plan is the same go on. `publish`: begin to publish the plan, in that round of
-    measuring. `pause`: of the publisher."""
-
-    place: Place | None = None
-    plan: Plan | None = None
-    publish: int | None = None
-    pause: bool | None = None
 
 
 class Host:
@@ -66,8 +57,7 @@ class Host:
                 os.killpg(0, signal.SIGKILL)
             *lines, buffered = (buffered + part).split(b"\n")
             for text in lines:
-                order = msgspec.json.decode(text, type=Order)
-                self._carry_out(order)
+                self._carry_out(msgspec.json.decode(text, type=Order))
 
     def _carry_out(self, order: Order) -> None:
         if order.place is not None:
@@ -80,7 +70,7 @@ class Host:
             self._start_publisher(order.publish)
         if order.pause is not None and self._orders is not None:
             with contextlib.suppress(BrokenPipeError):
-                os.write(self._orders, msgspec.json.encode(Pause(order.pause)) + b"\n")
+                os.write(self._orders, orders.line(orders.Pause(order.pause)))
 
     def _change(self, plan: Plan) -> None:
         wanted = {one.name: one for one in plan.nodes}
@@ -96,9 +86,9 @@ class Host:
     def _start_publisher(self, round_number: int) -> None:
         if self._plan is None:
             return
-        plan, (orders, self._orders) = self._plan.publisher, os.pipe()
-        self._publisher = self._forked(PUBLISHER, lambda: Publisher(self._place, plan, round_number, REPORTS, orders).run())
-        os.close(orders)
+        plan, (reading, self._orders) = self._plan.publisher, os.pipe()
+        self._publisher = self._forked(PUBLISHER, lambda: Publisher(self._place, plan, round_number, REPORTS, reading).run())
+        os.close(reading)
 
     def _stop_publisher(self) -> None:
         if self._publisher is not None:

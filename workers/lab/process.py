@@ -10,8 +10,7 @@ import sys
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
+from workers.lab.orders import Order, line
 from workers.lab.place import Place
 from workers.lab.plan import Plan
 from workers.lab.reports import Report, read
@@ -56,7 +55,7 @@ class HostProcess:
         self._input, self._output = self._process.stdin, self._process.stdout
         os.set_blocking(self._output.fileno(), False)
         self._buffered = b""
-        self._send({"place": place})
+        self._send(Order(place=place))
 
     @property
     def pid(self) -> int:
@@ -67,13 +66,13 @@ class HostProcess:
         return self._process.poll() is not None
 
     def plan(self, plan: Plan) -> None:
-        self._send({"plan": plan})
+        self._send(Order(plan=plan))
 
     def publish(self, round_number: int) -> None:
-        self._send({"publish": round_number})
+        self._send(Order(publish=round_number))
 
     def pause(self, pause: bool) -> None:
-        self._send({"pause": pause})
+        self._send(Order(pause=pause))
 
     def reports(self) -> list[Report]:
         """What was reported since the last call."""
@@ -93,7 +92,7 @@ class HostProcess:
             with contextlib.suppress(OSError):
                 stream.close()
 
-    def _send(self, order: dict[str, object]) -> None:
+    def _send(self, order: Order) -> None:
         """Does nothing where it has ended, which `has_ended` reports."""
         with contextlib.suppress(OSError):
-            self._input.write(msgspec.json.encode(order) + b"\n")
+            self._input.write(line(order))

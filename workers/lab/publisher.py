@@ -17,18 +17,13 @@ from kombu.exceptions import KombuError
 from kombu.messaging import Consumer
 
 from workers.lab.node import TASK
+from workers.lab.orders import Pause
 from workers.lab.place import TRANSPORT, Place
 from workers.lab.plan import PublisherPlan
 from workers.lab.reports import PUBLISHER, Kind, Report, line, message_id
 
 AGAIN_SECONDS = 1.0
 CONFIRM_SECONDS = 10.0
-
-
-class Pause(msgspec.Struct):
-    """What the publisher is sent while it runs: wait, or go on."""
-
-    pause: bool
 
 
 class Publisher:
