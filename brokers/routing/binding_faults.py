@@ -90,25 +90,27 @@ def _among(exchange: Exchange, numbers: Sequence[int]) -> Found:
 
 
 def _among_topics(first: dict[str, int]) -> Found:
-    wild = [key for key in first if {"*", "#"} & set(words(key))]
+    split = {key: words(key) for key in first}
+    wild = {key: parts for key, parts in split.items() if not {"*", "#"}.isdisjoint(parts)}
     if not wild:
         return
     root = TrieNode()
-    for key in wild:
-        grow(root, words(key), key)
-    compared = wild[:MOST_COMPARED]
+    for key, parts in wild.items():
+        grow(root, parts, key)
+    compared = list(wild.items())[:MOST_COMPARED]
     for key, number in first.items():
+        parts = split[key]
         if key not in wild:
             reached: set[str] = set()
             try:
-                walk(root, words(key), reached)
+                walk(root, parts, reached)
             except TooCostly:
                 continue
             if reached:
                 yield number, "shadowed", first[min(reached)]
             continue
-        wider = next((other for other in compared if other != key and covers(words(other), words(key))), None)
-        if wider is not None and not (covers(words(key), words(wider)) and first[wider] > number):  # of two that match the same, the first counts
+        wider = next((other for other, those in compared if other != key and covers(those, parts)), None)
+        if wider is not None and not (covers(parts, wild[wider]) and first[wider] > number):  # of two that match the same, the first counts
             yield number, "shadowed", first[wider]
 
 

@@ -158,24 +158,25 @@ def _expires(router: VirtualHostRouter, queue: str) -> bool:
 def _cycles(after: Mapping[str, set[str]]) -> list[tuple[str, ...]]:
     """A cycle through each queue that is in one, the shortest; each cycle once, from the queue with the first name on."""
     found: set[tuple[str, ...]] = set()
-    for start in sorted(after):
-        before: dict[str, str] = {}
-        waiting = [start]
-        for name in waiting:
-            for target in sorted(after.get(name, ())):
-                if target == start:
-                    cycle = [name]
-                    while cycle[-1] != start:
-                        cycle.append(before[cycle[-1]])
-                    cycle.reverse()
-                    first = cycle.index(min(cycle))
-                    found.add((*cycle[first:], *cycle[:first]))
-                    waiting.clear()
-                    break
-                if target not in before and target != start and target in after:
-                    before[target] = name
-                    waiting.append(target)
-            else:
-                continue
-            break
+    for start in after:
+        if cycle := _shortest_cycle(start, after):
+            first = cycle.index(min(cycle))
+            found.add((*cycle[first:], *cycle[:first]))
     return sorted(found)
+
+
+def _shortest_cycle(start: str, after: Mapping[str, set[str]]) -> list[str]:
+    """The queues from `start` on until it comes round; [] if it does not."""
+    before: dict[str, str] = {}
+    waiting = [start]
+    for name in waiting:
+        for target in sorted(after.get(name, ())):
+            if target == start:
+                cycle = [name]
+                while cycle[-1] != start:
+                    cycle.append(before[cycle[-1]])
+                return cycle[::-1]
+            if target not in before and target in after:
+                before[target] = name
+                waiting.append(target)
+    return []
