@@ -85,10 +85,7 @@ def found(reported: Iterable[Reported], bound: Iterable[Bound], there: There, wi
         drifts += [*_named_twice(workers, configured), *_routes(workers, configured, there)]
         drifts += [*_settings(workers), *_bindings(workers, configured, bindings[vhost])]
         if with_priorities is not None:
-            given = [(has.settings, has.hostnames, _entries(has.settings.get("task_routes"))) for has in configured]
-            tasks = [task for listed in _each(one.registered for one in workers) for task in listed]
-            ignored = priorities.ignored(given, tasks, partial(there, vhost), partial(with_priorities, vhost))
-            drifts += [Drift("priority", vhost, one.queue, workers=one.workers, at=_at(workers), values=one.by) for one in ignored]
+            drifts += _priorities(workers, configured, there, with_priorities)
     return drifts
 
 
@@ -162,6 +159,15 @@ def _routes(workers: Sequence[Reported], configured: Iterable[_Configuration], t
         if queue in exist:
             continue
         yield Drift("route undeclared", vhost, queue, entry, tuple(sorted(hostnames)), at=_at(workers), may_create=may_create)
+
+
+def _priorities(workers: Sequence[Reported], configured: Iterable[_Configuration], there: There, with_priorities: There) -> Iterable[Drift]:
+    """Queues without priorities that tasks with one are sent to."""
+    vhost = workers[0].vhost
+    given = [(has.settings, has.hostnames, _entries(has.settings.get("task_routes"))) for has in configured]
+    tasks = [task for listed in _each(one.registered for one in workers) for task in listed]
+    for one in priorities.ignored(given, tasks, partial(there, vhost), partial(with_priorities, vhost)):
+        yield Drift("priority", vhost, one.queue, workers=one.workers, at=_at(workers), values=one.by)
 
 
 def _each(lists: Iterable[Sequence[Mapping[str, Any]] | None]) -> Iterable[Sequence[Mapping[str, Any]]]:
