@@ -62,6 +62,8 @@ class QueuePattern(msgspec.Struct, frozen=True):
     """Between queues and nodes, queues first, as `dashboard.layout.queues_and_nodes` has it: "1:M"; "" where it was not worked out."""
     partly: bool = False
     """Only some queues of the virtual host are visible to the person."""
+    compared: bool = True
+    """All bindings were compared for copies."""
 
     @property
     def name(self) -> str:
@@ -70,7 +72,8 @@ class QueuePattern(msgspec.Struct, frozen=True):
     @property
     def relation_text(self) -> str:
         """ "Queues to nodes 1:M: one queue that several nodes consume, …"; "" where it is not known."""
-        return "" if self.relation in ("", NONE, UNKNOWN) else f"Queues to nodes {self.relation}: {MEANINGS[self.relation]}."
+        among = " among the queues that you may view" if self.partly else ""
+        return "" if self.relation in ("", NONE, UNKNOWN) else f"Queues to nodes {self.relation}{among}: {MEANINGS[self.relation]}."
 
     @property
     def text(self) -> str:
@@ -81,6 +84,8 @@ class QueuePattern(msgspec.Struct, frozen=True):
         if self.sharing == "stream":
             return "Each consumer reads all of its messages."
         if not self.copies:
+            if not self.compared:
+                return "Whether other queues get copies of its messages was not compared: its exchanges have too many bindings."
             return f"No other queue{' that you may view' if self.partly else ''} gets a copy of its messages."
         exchange, queues = next(iter(self.copies.items()))
         return f"What reaches it by {exchange} may also reach {formatting.listed(list(queues))}: each queue gets a copy of its own."
@@ -113,15 +118,16 @@ def queue_pattern(
     wired: Wiring | None, name: str, nodes: Sequence[NodeShare], *, stream: bool = False, single_active: bool = False, waiting: int | None = None
 ) -> QueuePattern:
     """The pattern of a queue. `wired`: None where bindings are not known or not to be looked at; `waiting`: its ready messages."""
-    copies = {exchange: sorted(others) for exchange, others in sorted(wired.copies(name).items())} if wired is not None else {}
+    found, compared = wired.copies(name) if wired is not None else ({}, True)
+    copies = {exchange: sorted(others) for exchange, others in sorted(found.items())}
     model: Model = "publish_subscribe" if copies or stream else "point_to_point"
     consumers = sum(node.consumers for node in nodes)
     sharing = _sharing(nodes, stream, single_active)
     if sharing != "round_robin":
-        return QueuePattern(model, sharing, len(nodes), consumers, copies)
+        return QueuePattern(model, sharing, len(nodes), consumers, copies, compared=compared)
     expected, by_speed = expected_shares(nodes, waiting)
     shares = _shares(nodes, expected)
-    return QueuePattern(model, sharing, len(nodes), consumers, copies, _fairness(nodes, shares), shares, by_speed)
+    return QueuePattern(model, sharing, len(nodes), consumers, copies, _fairness(nodes, shares), shares, by_speed, compared=compared)
 
 
 def _sharing(nodes: Sequence[NodeShare], stream: bool, single_active: bool) -> Sharing:

@@ -13,7 +13,7 @@ from brokers.rates import STATISTICS_SECONDS
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.flow_patterns import NodeShare, QueuePattern, queue_pattern
 from dashboard.layout.wiring import Wiring
-from workers.celery_names import DEFAULT
+from workers.celery_names import DEFAULT, PIDBOX
 from workers.models import Worker
 
 
@@ -47,14 +47,15 @@ def node_shares(
 
 
 def is_machinery(queue: str) -> bool:
-    """Whether a queue is one by which worker nodes are controlled or receive events."""
-    return DEFAULT.hostname_of(queue) is not None or DEFAULT.is_event_queue(queue)
+    """Whether a queue is one by which worker nodes are controlled, under any name of theirs, or receive events by Celery's own names."""
+    return queue.endswith(PIDBOX) or DEFAULT.is_event_queue(queue)
 
 
 def _delivered(channels: Iterable[Channel | None]) -> int | None:
-    """Messages that these channels delivered while rates are measured; None where one is not known, or consumes other queues too."""
-    known = {channel.name: channel for channel in channels if channel is not None and channel.consumers == 1 and channel.deliver_per_second is not None}
-    return round(sum(channel.deliver_per_second or 0.0 for channel in known.values()) * STATISTICS_SECONDS) if known else None
+    """Messages that these channels delivered while rates are measured; None where one is not known, or has other consumers too."""
+    rates = [channel.deliver_per_second if channel is not None and channel.consumers == 1 else None for channel in channels]
+    known = [rate for rate in rates if rate is not None]
+    return round(sum(known) * STATISTICS_SECONDS) if known and len(known) == len(rates) else None
 
 
 def _priority(arguments: Mapping[str, Any] | None) -> int:
@@ -71,6 +72,6 @@ def pattern_of_queue(
     taken: Mapping[str, Taken] | None = None,
 ) -> QueuePattern:
     """The pattern of a queue, by as much as is given: without workers, channels and what was taken, shares are unknown."""
-    single = bool({**(queue.effective_policy or {}), **(queue.arguments or {})}.get("x-single-active-consumer"))
+    single = bool((queue.arguments or {}).get("x-single-active-consumer"))
     nodes = node_shares(consuming, workers or {}, channels, taken or {})
     return queue_pattern(wired, queue.name, nodes, stream=queue.type == "stream", single_active=single, waiting=queue.ready)

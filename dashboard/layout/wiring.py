@@ -10,10 +10,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from brokers.routing.trie import words
 from brokers.topology import BindingDefinition, Topology
 
 MOST_COMPARED = 2000
-"""Of an exchange with more bindings beside one, the rest is not compared."""
+"""Pairs of bindings of an exchange, and of those behind it."""
+MOST_BESIDE = 20_000
+"""Bindings beside those of a queue."""
 MOST_HOPS = 8
 _KEPT = 4
 _kept: list[tuple[weakref.ref[Topology], Wiring]] = []
@@ -24,7 +27,6 @@ class Wiring:
 
     def __init__(self, topology: Topology) -> None:
         self.types = {exchange.name: _rules(exchange.type, exchange.arguments) for exchange in topology.exchanges}
-        self.stream_queues = {queue.name for queue in topology.queues if queue.type == "stream"}
         self.leaving: dict[str, list[BindingDefinition]] = defaultdict(list)
         self.entering: dict[tuple[str, str], list[BindingDefinition]] = defaultdict(list)
         for binding in topology.bindings:
@@ -32,28 +34,25 @@ class Wiring:
                 self.leaving[binding.source].append(binding)
                 self.entering[binding.destination_type, binding.destination].append(binding)
 
-    def copies(self, queue: str) -> dict[str, set[str]]:
-        """{exchange: other queues that may get a copy of a message which reaches this queue by it}."""
+    def copies(self, queue: str) -> tuple[dict[str, set[str]], bool]:
+        """({exchange: other queues that may get a copy of a message which reaches this queue by it}, whether all bindings beside its own were compared)."""
         found: dict[str, set[str]] = {}
-        waiting, seen = [(binding, 0) for binding in self.entering.get(("queue", queue), ())], set[int]()
+        waiting, seen, compared = [(binding, 0) for binding in self.entering.get(("queue", queue), ())], set[int](), 0
         while waiting:
             binding, hops = waiting.pop()
             if id(binding) in seen:
                 continue
             seen.add(id(binding))
-            others = self._beside(binding) - {queue}
+            beside, kind = self.leaving[binding.source], self.types.get(binding.source, "")
+            compared += len(beside)
+            if compared > MOST_BESIDE:
+                return found, False
+            others = self.queues_behind(other for other in beside if copied(kind, binding, other)) - {queue}
             if others:
                 found.setdefault(binding.source, set()).update(others)
             if hops < MOST_HOPS:
                 waiting += [(above, hops + 1) for above in self.entering.get(("exchange", binding.source), ())]
-        return found
-
-    def _beside(self, binding: BindingDefinition) -> set[str]:
-        """The queues behind other bindings of the same exchange that overlap this one."""
-        kind = self.types.get(binding.source, "")
-        own = (binding.destination_type, binding.destination)
-        others = (other for other in self.leaving[binding.source][:MOST_COMPARED] if (other.destination_type, other.destination) != own)
-        return {queue for other in others if overlap(kind, binding, other) for queue in self.queues_behind([other])}
+        return found, True
 
     def queues_behind(self, bindings: Iterable[BindingDefinition]) -> set[str]:
         """The queues that these bindings lead to, over other exchanges too."""
@@ -68,28 +67,19 @@ class Wiring:
         return found
 
     def first_overlap(self, exchange: str) -> tuple[set[str], bool]:
-        """(queues that one message may reach together from there, whether all bindings were compared); at most two thousand pairs are."""
-        bindings, kind, compared = self.leaving.get(exchange, []), self.types.get(exchange, ""), 0
-        for place, binding in enumerate(bindings):
-            behind = self.queues_behind([binding])
-            if len(behind) > 1 and binding.destination_type == "exchange" and self.first_overlap_below(binding.destination, 0):
-                return behind, True
-            for other in bindings[:place]:
-                compared += 1
-                if compared > MOST_COMPARED:
-                    return set(), False
-                if overlap(kind, binding, other) and (together := behind | self.queues_behind([other])) and len(together) > 1:
-                    return together, True
+        """(queues that one message may reach together from there, whether all bindings were compared, also those of the exchanges behind it)."""
+        waiting, compared = [exchange], 0
+        for name in waiting:
+            bindings, kind = self.leaving.get(name, []), self.types.get(name, "")
+            for place, binding in enumerate(bindings):
+                for other in bindings[:place]:
+                    compared += 1
+                    if compared > MOST_COMPARED:
+                        return set(), False
+                    if copied(kind, binding, other) and len(together := self.queues_behind([binding, other])) > 1:
+                        return together, True
+            waiting += {one.destination for one in bindings if one.destination_type == "exchange"}.difference(waiting)
         return set(), True
-
-    def first_overlap_below(self, exchange: str, hops: int) -> bool:
-        """Whether an exchange behind another one copies messages."""
-        bindings = self.leaving.get(exchange, [])[:40]
-        kind = self.types.get(exchange, "")
-        if any(overlap(kind, one, other) for place, one in enumerate(bindings) for other in bindings[:place]):
-            return True
-        below = [one.destination for one in bindings if one.destination_type == "exchange"]
-        return hops < MOST_HOPS and any(self.first_overlap_below(name, hops + 1) for name in below)
 
 
 def wiring(topology: Topology) -> Wiring:
@@ -108,6 +98,11 @@ def _rules(kind: str, arguments: dict[str, Any]) -> str:
     return named if isinstance(named, str) else kind
 
 
+def copied(kind: str, one: BindingDefinition, other: BindingDefinition) -> bool:
+    """Whether a message can go by both bindings of an exchange of that type: to one destination it goes once, however many match."""
+    return (one.destination_type, one.destination) != (other.destination_type, other.destination) and overlap(kind, one, other)
+
+
 def overlap(kind: str, one: BindingDefinition, other: BindingDefinition) -> bool:
     """Whether a message can match both bindings of an exchange of that type; False for types that choose one of their bindings.
 
@@ -119,17 +114,13 @@ def overlap(kind: str, one: BindingDefinition, other: BindingDefinition) -> bool
     if kind == "direct":
         return one.routing_key == other.routing_key
     if kind == "topic":
-        return _meet(_words(one.routing_key), _words(other.routing_key))
+        return _meet(words(one.routing_key), words(other.routing_key))
     if kind == "headers":
         if not all(str(binding.arguments.get("x-match", "all")).startswith("all") for binding in (one, other)):
             return True
         shared = {name for name in one.arguments.keys() & other.arguments.keys() if not name.startswith("x-")}
         return all(one.arguments[name] is None or other.arguments[name] is None or one.arguments[name] == other.arguments[name] for name in shared)
     return False
-
-
-def _words(key: str) -> list[str]:
-    return key.split(".") if key else []
 
 
 def _meet(one: Sequence[str], other: Sequence[str]) -> bool:

@@ -224,7 +224,7 @@ class QueuePage:
     def _pattern(self, workers: dict[int, Any], channels: dict[str, Channel]) -> QueuePattern | None:
         """Whether other queues get copies, and how nodes share the work; None of a queue that is deleted or as it was, and while who consumes it is unknown."""
         queue = self.queue
-        if queue.gone_at or queue.past_at is not None or (queue.consumers and not self.consuming):
+        if queue.gone_at or queue.past_at is not None or (queue.consumers != 0 and not self.consuming):
             return None
         taken = {}
         if len({one.hostname for one in self.consuming if one.hostname}) > 1:

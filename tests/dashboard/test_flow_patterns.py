@@ -33,6 +33,14 @@ EXCHANGES = [
     ("headers that a message may have both of", "headers", [("e", "a", "", {"kind": 1}), ("e", "b", "", {"paid": True})], "publish_subscribe", ["a", "b"]),
     ("a type that chooses one binding", "x-consistent-hash", [("e", "a", "1"), ("e", "b", "1")], "point_to_point", []),
     ("copies behind another exchange", "direct", [("e", "f", "x"), ("f", "a", ""), ("f", "b", "")], "publish_subscribe", ["a", "b"]),
+    ("two bindings to one exchange", "direct", [("e", "d", "x"), ("e", "d", "x", {"n": 1}), ("d", "a", "p"), ("d", "b", "q")], "point_to_point", []),
+    (
+        "the same queue twice behind another exchange",
+        "direct",
+        [("e", "d", "x"), ("d", "a", "p"), ("d", "a", "p", {"n": 1}), ("d", "b", "q")],
+        "point_to_point",
+        [],
+    ),
     ("exchanges in a circle", "fanout", [("e", "f", ""), ("f", "e", "")], "nowhere", []),
     ("nothing bound", "topic", [], "nowhere", []),
 ]
@@ -41,7 +49,7 @@ EXCHANGES = [
 @every_case("case", EXCHANGES, lambda case: case[0])
 def test_an_exchange_copies_messages_or_leads_each_to_one_queue(case: tuple[str, str, list[Any], str, list[str]]) -> None:
     _, kind, bindings, model, together = case
-    found = exchange_pattern(Wiring(topology({"e": kind, "f": "fanout"}, bindings)), "e")
+    found = exchange_pattern(Wiring(topology({"e": kind, "f": "fanout", "d": "direct"}, bindings)), "e")
     assert (found.model, list(found.together)) == (model, together)
     assert found.text and found.name
 
@@ -53,6 +61,18 @@ def test_the_default_exchange_leads_each_message_to_the_queue_that_its_key_names
 def test_of_very_many_bindings_it_is_said_that_not_all_were_compared() -> None:
     bindings = [("e", f"q{number}", f"k{number}") for number in range(MOST_COMPARED)]
     found = exchange_pattern(Wiring(topology({"e": "direct"}, bindings)), "e")
+    assert (found.model, found.compared) == ("point_to_point", False) and "was not compared" in found.text
+
+
+def test_exchanges_that_are_all_bound_to_each_other_cost_little() -> None:
+    names = [f"e{number}" for number in range(12)]
+    bindings = [(one, other, f"{one} {other}") for one in names for other in names if one != other] + [("e11", "a", "a"), ("e11", "b", "b")]
+    assert exchange_pattern(Wiring(topology(dict.fromkeys(names, "direct"), bindings)), "e0").compared
+
+
+def test_of_a_queue_with_very_many_bindings_beside_its_own_it_is_said_that_not_all_were_compared() -> None:
+    bindings = [("e", f"q{number % 2}", f"k{number}") for number in range(400)]
+    found = queue_pattern(Wiring(topology({"e": "topic"}, bindings)), "q1", [])
     assert (found.model, found.compared) == ("point_to_point", False) and "was not compared" in found.text
 
 

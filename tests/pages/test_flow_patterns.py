@@ -57,3 +57,18 @@ def test_who_may_see_one_queue_does_not_see_who_else_gets_copies(client: Client,
     client.force_login(a_person(broker="prod", vhost="/", queue="mail"))
     page = page_of(client, "queues", Queue.objects.get(name="mail").pk)
     assert "No other queue that you may view gets a copy of its messages." in page and "jobs" not in page
+
+
+def test_the_relation_to_nodes_is_only_among_the_queues_that_a_person_may_view(client: Client, shop: Shop) -> None:
+    known = {"state": Worker.ONLINE, "since": shop.now, "pool": "prefork", "concurrency": 4, "queues": [{"name": "mail"}, {"name": "jobs"}]}
+    Worker.objects.create(**shop.seen, hostname="a@web-1", **known)
+    for queue in ("a@web-1.celery.pidbox", "mail", "jobs"):
+        Consumer.objects.create(**shop.here, queue=queue, tag="None1", connection_name="a@web-1")
+    client.force_login(a_person(broker="prod", vhost="/", queue="mail"))
+    page = page_of(client, "queues", Queue.objects.get(name="mail").pk)
+    assert "Queues to nodes 1:1 among the queues that you may view: one queue, one node" in page
+
+
+def test_nothing_is_said_of_who_consumes_while_that_is_not_known(person: Client, shop: Shop) -> None:
+    Queue.objects.update(consumers=None)
+    assert 'id="pattern"' not in page_of(person, "queues", Queue.objects.get(name="mail").pk)
