@@ -14,6 +14,9 @@ def unknown(facts: Facts) -> Iterator[Unsure]:
     """None can be assessed while topologies are not known."""
     if facts.topology_faults is None:
         yield Unsure("the topology is not known yet")
+    for one in facts.topology_faults or ():
+        if one.what == "unknown":
+            yield Unsure("its topology can't be looked at", vhost=one.vhost)
 
 
 def faults(what: What, rule: str, facts: Facts, thresholds: Thresholds) -> Iterator[TopologyFault]:

@@ -12,14 +12,15 @@ from brokers.routing.dead_ends import alternates_to_nowhere, dead_letter_loops, 
 from brokers.routing.past import DELAYED_DELIVERY, is_delay_level
 from brokers.routing.virtual_host import VirtualHostRouter
 
-What = Literal["bindings", "no way out", "alternate", "dead letters", "loop"]
+What = Literal["bindings", "no way out", "alternate", "dead letters", "loop", "unknown"]
 MOST_OF_A_KIND, MOST_BINDINGS = 100, 5
 OF_RABBITMQ = "amq.rabbitmq."
 
 
 class TopologyFault(msgspec.Struct, frozen=True):
     """`name` of an exchange, or of a queue ("dead letters", "loop"). `target`: where it sends what it can't route or keep, `missing` if that does not exist,
-    `key` with which routing key (None: each message's own). `queues` of a loop, and its `kind`. `bindings`: the first of `count`."""
+    `key` with which routing key (None: each message's own). `queues` of a loop, and its `kind`. `bindings`: the first of `count`.
+    "unknown": the topology can't be looked at."""
 
     what: What
     vhost: str

@@ -58,7 +58,7 @@ class TopologyReader:
             found = faults(router, worker_queries.names_of(broker.pk, vhost).machinery)
         except InvalidQuestion as error:
             log.warning("a topology could not be looked at", broker=broker.name, vhost=vhost, reason=str(error))
-            found = known[2] if known is not None else []
+            found = [TopologyFault("unknown", vhost, "")]
         return state, now, found
 
     def _placed(self, broker: Broker, found: Sequence[TopologyFault], now: datetime) -> list[TopologyFault]:
@@ -72,6 +72,8 @@ class TopologyReader:
         placed = []
         for one in found:
             pk = queues.get(one.name) if is_of_queue(one) else exchanges.get(one.name, (None, None))[0]
-            if pk is not None and (one.what != "no way out" or now - self._published_at.get(pk, _NEVER) < LATELY):
+            if one.what == "unknown":
+                placed.append(one)
+            elif pk is not None and (one.what != "no way out" or now - self._published_at.get(pk, _NEVER) < LATELY):
                 placed.append(msgspec.structs.replace(one, pk=pk))
         return placed

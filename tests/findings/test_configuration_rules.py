@@ -99,6 +99,20 @@ def test_the_reader_finds_objects_by_their_keys_and_looks_again_once_the_topolog
     assert TopologyReader().faults(Broker(name="new"), [vhost], NOON) is None
 
 
+@pytest.mark.django_db
+def test_a_topology_that_can_not_be_looked_at_is_unknown_and_not_without_faults() -> None:
+    broker = Broker.objects.create(name="prod", state=Broker.UP, since=NOON, polled_at=NOON, topology_at=NOON, version="3.10.8")
+    vhost = VirtualHost.objects.create(broker=broker, name="/", first_seen_at=NOON)
+    deep: Any = 1
+    for _ in range(200):
+        deep = [deep]
+    where: dict[str, Any] = {"broker": broker, "vhost": "/", "source": "amq.headers", "destination": "mail", "destination_type": "queue", "routing_key": ""}
+    Binding.objects.create(**where, first_seen_at=NOON, arguments={"deep": deep})
+    seen = facts(topology_faults=TopologyReader().faults(broker, [vhost], NOON))
+    for rule in OF_TOPOLOGY:
+        assert [one.vhost for one in unsure(rule, seen)] == ["/"] and found(rule, seen) == []
+
+
 def test_a_reader_that_took_long_rests_for_longer() -> None:
     seconds = iter([0.0, 3.0, 3.0, 3.0])
     reader, broker = TopologyReader(lambda: next(seconds)), Broker(pk=1, name="prod", topology_at=NOON)
