@@ -31,7 +31,7 @@ CHAPTERS: dict[str, dict[str, Term]] = {
         ),
         "point-to-point": Term(
             "A pattern in which each message is done by one consumer, whichever takes it: several that consume one queue compete for its messages.",
-            "A mail is sent by one of three worker nodes, and never twice.",
+            "A mail is sent by one of three worker nodes, whichever takes its message.",
         ),
         "publish-subscribe": Term(
             "A pattern in which each subscriber gets a copy of every message: an exchange copies it into a queue of each.",
