@@ -44,6 +44,7 @@ class TopologyReader:
         if timedelta(0) <= now - self._checked_at < CHECKED_EVERY or self._checked_at <= now < self._rests_until:
             return self._found
         began = self._seconds()
+        self._published_at = {pk: at for pk, at in self._published_at.items() if now - at < LATELY}
         self._known = {vhost.name: self._of_vhost(broker, vhost.name, now) for vhost in vhosts if vhost.visible}
         self._found = [placed for _, _, found in self._known.values() for placed in self._placed(broker, found, now)]
         self._checked_at, self._rests_until = now, now + REST * timedelta(seconds=self._seconds() - began)
@@ -74,6 +75,6 @@ class TopologyReader:
             pk = queues.get(one.name) if is_of_queue(one) else exchanges.get(one.name, (None, None))[0]
             if one.what == "unknown":
                 placed.append(one)
-            elif pk is not None and (one.what != "no way out" or now - self._published_at.get(pk, _NEVER) < LATELY):
+            elif pk is not None and (one.what != "no way out" or pk in self._published_at):
                 placed.append(msgspec.structs.replace(one, pk=pk))
         return placed

@@ -165,7 +165,14 @@ def test_while_the_broker_is_away_groups_are_unknown_too(person: Client, shop: S
 
 
 def test_an_empty_map_says_what_is_missing(person: Client) -> None:
+    now = timezone.now()
+    Broker.objects.create(name="prod", state=Broker.UP, since=now, polled_at=now, topology_at=now)
     assert "No exchange and no queue is known here" in table(person)
+
+
+def test_without_a_broker_there_is_the_setting_that_names_one_and_no_drawing(person: Client) -> None:
+    text = person.get("/map/").content.decode()
+    assert "HARELINE_BROKERS" in text and "map.js" not in text and "Arrange again" not in text
 
 
 def test_publishers_are_nodes_with_what_they_publish(person: Client, shop: Shop) -> None:

@@ -9,7 +9,7 @@ const MOST_MOVING = 24; // edges with dots, the busiest: each costs paint in eve
 export class Layer {
   constructor(world, name) {
     this.group = make("g", { class: "map-layer", "data-layer": name }, world);
-    [this.lines, this.boxes, this.labels] = ["lines", "boxes", "labels"].map((part) => make("g", { class: `map-${part}` }, this.group));
+    [this.lines, this.labels, this.boxes] = ["lines", "labels", "boxes"].map((part) => make("g", { class: `map-${part}` }, this.group));
     this.nodes = new Map();
     this.edges = new Map();
     this.late = []; // [facts, change] of what is out of view
