@@ -80,6 +80,25 @@ class QueuePattern(msgspec.Struct, frozen=True):
         return " ".join(part for part in (self._model_text, self._sharing_text, self._fairness_text) if part)
 
     @property
+    def short(self) -> str:
+        """In a few words, without those of which nothing is known, as in "M:1, round-robin among 3 nodes, fair".
+
+        >>> QueuePattern("point_to_point", "round_robin", 3, 6, fairness="fair", relation="M:1").short
+        'M:1, round-robin among 3 nodes, fair'
+        """
+        texts: Mapping[Sharing, str] = {
+            "none": "",
+            "one": "one consumer" if self.consumers == 1 else f"{self.consumers:,} consumers of one node",
+            "single_active": f"one active of {self.consumers:,} consumers",
+            "priority": f"by priority among {formatting.count(self.nodes, 'node')}",
+            "round_robin": f"round-robin among {formatting.count(self.nodes, 'node')}",
+            "stream": "each consumer reads all",
+        }
+        relation = "" if self.relation in (NONE, UNKNOWN) else self.relation
+        fairness = "" if self.fairness == "unknown" else self.fairness
+        return ", ".join(part for part in (relation, texts[self.sharing], fairness) if part)
+
+    @property
     def _model_text(self) -> str:
         if self.sharing == "stream":
             return "Each consumer reads all of its messages."

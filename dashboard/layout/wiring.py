@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import weakref
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import Any
 
 from brokers.routing.trie import words
@@ -17,9 +18,10 @@ MOST_COMPARED = 2000
 """Pairs of bindings of an exchange, and of those behind it."""
 MOST_BESIDE = 20_000
 """Bindings beside those of a queue."""
+MOST_BRIEFLY = 200
+"""Bindings beside those of a queue, or pairs of an exchange, where many objects are shown at once."""
 MOST_HOPS = 8
-_KEPT = 4
-_kept: list[tuple[weakref.ref[Topology], Wiring]] = []
+_kept: dict[int, tuple[weakref.ref[Topology], Wiring]] = {}
 
 
 class Wiring:
@@ -33,6 +35,66 @@ class Wiring:
             if binding.source:
                 self.leaving[binding.source].append(binding)
                 self.entering[binding.destination_type, binding.destination].append(binding)
+        self._known: dict[tuple[str, str], bool | None] = {}
+
+    @cached_property
+    def _by_key(self) -> dict[str, dict[str, list[BindingDefinition]]]:
+        """The bindings of each direct exchange by their key: no others can match the same message."""
+        found: dict[str, dict[str, list[BindingDefinition]]] = {}
+        for source, bindings in self.leaving.items():
+            if self.types.get(source) == "direct":
+                keys = found[source] = defaultdict(list)
+                for binding in bindings:
+                    keys[binding.routing_key].append(binding)
+        return found
+
+    def _beside(self, binding: BindingDefinition) -> Sequence[BindingDefinition]:
+        """Those of its exchange that may match what it matches, itself among them."""
+        keys = self._by_key.get(binding.source)
+        return self.leaving[binding.source] if keys is None else keys[binding.routing_key]
+
+    def _pairs(self, exchange: str) -> Iterator[tuple[BindingDefinition, BindingDefinition]]:
+        """Any two bindings of an exchange that may match one message."""
+        keys = self._by_key.get(exchange)
+        for group in [self.leaving.get(exchange, [])] if keys is None else keys.values():
+            for place, binding in enumerate(group):
+                for other in group[:place]:
+                    yield binding, other
+
+    def is_copied(self, queue: str) -> bool | None:
+        """Whether another queue may get a copy of what reaches this one; None where that takes more than MOST_BRIEFLY comparisons. Kept."""
+        return self._once("queue", queue, self._is_copied)
+
+    def _is_copied(self, queue: str) -> bool | None:
+        waiting, seen, compared = [(binding, 0) for binding in self.entering.get(("queue", queue), ())], set[int](), 0
+        while waiting:
+            binding, hops = waiting.pop()
+            if id(binding) in seen:
+                continue
+            seen.add(id(binding))
+            kind = self.types.get(binding.source, "")
+            for other in self._beside(binding):
+                compared += 1
+                if copied(kind, binding, other) and self.queues_behind([other]) - {queue}:
+                    return True
+                if compared > MOST_BRIEFLY:
+                    return None
+            if hops < MOST_HOPS:
+                waiting += [(above, hops + 1) for above in self.entering.get(("exchange", binding.source), ())]
+        return False
+
+    def makes_copies(self, exchange: str) -> bool | None:
+        """Whether one message may reach several queues from there; None as for `is_copied`. Kept."""
+        return self._once("exchange", exchange, self._makes_copies)
+
+    def _makes_copies(self, exchange: str) -> bool | None:
+        together, compared = self.first_overlap(exchange, MOST_BRIEFLY)
+        return True if together else False if compared else None
+
+    def _once(self, kind: str, name: str, decide: Callable[[str], bool | None]) -> bool | None:
+        if (kind, name) not in self._known:
+            self._known[kind, name] = decide(name)
+        return self._known[kind, name]
 
     def copies(self, queue: str) -> tuple[dict[str, set[str]], bool]:
         """({exchange: other queues that may get a copy of a message which reaches this queue by it}, whether all bindings beside its own were compared)."""
@@ -43,7 +105,7 @@ class Wiring:
             if id(binding) in seen:
                 continue
             seen.add(id(binding))
-            beside, kind = self.leaving[binding.source], self.types.get(binding.source, "")
+            beside, kind = self._beside(binding), self.types.get(binding.source, "")
             compared += len(beside)
             if compared > MOST_BESIDE:
                 return found, False
@@ -66,30 +128,38 @@ class Wiring:
                 waiting += self.leaving.get(binding.destination, ())
         return found
 
-    def first_overlap(self, exchange: str) -> tuple[set[str], bool]:
-        """(queues that one message may reach together from there, whether all bindings were compared, also those of the exchanges behind it)."""
+    def leads_to_a_queue(self, exchange: str) -> bool:
+        bindings = self.leaving.get(exchange, ())
+        return any(one.destination_type == "queue" for one in bindings) or bool(self.queues_behind(bindings))
+
+    def first_overlap(self, exchange: str, most: int = MOST_COMPARED) -> tuple[set[str], bool]:
+        """(queues that one message may reach together from there, whether all bindings were compared, also those of the exchanges behind it): of more than
+        `most` pairs they were not."""
         waiting, compared = [exchange], 0
         for name in waiting:
-            bindings, kind = self.leaving.get(name, []), self.types.get(name, "")
-            for place, binding in enumerate(bindings):
-                for other in bindings[:place]:
-                    compared += 1
-                    if compared > MOST_COMPARED:
-                        return set(), False
-                    if copied(kind, binding, other) and len(together := self.queues_behind([binding, other])) > 1:
-                        return together, True
-            waiting += {one.destination for one in bindings if one.destination_type == "exchange"}.difference(waiting)
+            kind = self.types.get(name, "")
+            for binding, other in self._pairs(name):
+                compared += 1
+                if compared > most:
+                    return set(), False
+                if copied(kind, binding, other) and len(together := self.queues_behind([binding, other])) > 1:
+                    return together, True
+            waiting += {one.destination for one in self.leaving.get(name, ()) if one.destination_type == "exchange"}.difference(waiting)
         return set(), True
 
 
 def wiring(topology: Topology) -> Wiring:
-    """That of a topology, kept while the same object is in use."""
-    for known, made in _kept:
-        if known() is topology:
-            return made
-    made = Wiring(topology)
-    _kept.insert(0, (weakref.ref(topology), made))
-    del _kept[_KEPT:]
+    """That of a topology, kept as long as the topology is."""
+    known = _kept.get(id(topology))
+    if known is not None and known[0]() is topology:
+        return known[1]
+    made, place = Wiring(topology), id(topology)
+
+    def forget(gone: weakref.ref[Topology]) -> None:
+        if place in _kept and _kept[place][0] is gone:
+            del _kept[place]
+
+    _kept[place] = (weakref.ref(topology, forget), made)
     return made
 
 

@@ -54,6 +54,7 @@ class MapNodeItem(Schema):
     slots: MapSlots | None
     folded: int | None = Field(description="How many objects the node stands for; null: for itself")
     host: str
+    pattern: str = Field(description="Of a queue or an exchange, as in: M:1, round-robin among 3 nodes, fair, point-to-point; empty where nothing is known")
 
 
 class MapEdgeItem(Schema):

@@ -22,6 +22,7 @@ from dashboard.map.folding import Group
 from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark, More, Slots, structure_of
 from dashboard.map.graph import BINDING, CONSUME, Edge, Node
 from dashboard.map.loaded import Place
+from dashboard.map.patterns import Patterns
 from dashboard.map.shown import Shown
 from dashboard.map.text import counts_text, label, sentence
 from dashboard.map.transfers import ELSEWHERE
@@ -53,6 +54,13 @@ class Drawing:
         return {(*place, name): row for place, rows in found.items() for name, row in rows.items()}
 
     @cached_property
+    def _patterns(self) -> Mapping[tuple[int, str], Patterns]:
+        names: dict[tuple[int, str], list[str]] = {place: [] for place in self.shown.places}
+        for broker_id, vhost, name in self._queues:
+            names[broker_id, vhost].append(name)
+        return {place: Patterns(self.shown.places[place], queues, self.now) for place, queues in names.items()}
+
+    @cached_property
     def nodes(self) -> list[MapNode]:
         return [self.node(self.shown.graph.nodes[one]) for one in self.ids]
 
@@ -81,6 +89,7 @@ class Drawing:
         return self._made(
             node, place, level, [_depth_text(row.depth), *([row.type] if row.type else [])], href=reverse("queue", args=[row.pk]), messages=whole(row.depth),
             capacity=length_limit(row) or row.highest_depth, consumers=whole(row.consumers), into=row.publish_per_second, out=row.deliver_per_second,
+            pattern=self._patterns[node.broker_id, node.vhost].of_queue(node, row),
         )  # fmt: skip
 
     def _exchange(self, node: Node, place: Place) -> MapNode:
@@ -92,7 +101,7 @@ class Drawing:
         return self._made(
             node, place, level, [node.type or "type unknown", formatting.count(bound, "binding") if node.name else "reaches each queue by its name"],
             href=reverse("exchange", args=[figures.id]) if figures.id else "", into=figures.publish_in_per_second if seen else None,
-            out=figures.publish_out_per_second if seen else None,
+            out=figures.publish_out_per_second if seen else None, pattern=self._patterns[node.broker_id, node.vhost].of_exchange(node),
         )  # fmt: skip
 
     def _worker(self, node: Node, worker: Worker, place: Place) -> MapNode:

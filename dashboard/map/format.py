@@ -24,7 +24,8 @@ class Slots(msgspec.Struct, frozen=True):
 
 
 class MapNode(msgspec.Struct, frozen=True, rename={"into": "in"}):
-    """`lines` stand under the name. `into` and `out` are messages a second; `host` is the machine of a client, "" where it has none or it is unknown."""
+    """`lines` stand under the name. `into` and `out` are messages a second; `host` is the machine of a client, and
+    `pattern` how messages are passed on, as in "M:1, round-robin among 3 nodes, fair"; "" where there is none or it is unknown."""
 
     id: str
     kind: str
@@ -44,6 +45,7 @@ class MapNode(msgspec.Struct, frozen=True, rename={"into": "in"}):
     slots: Slots | None = None
     folded: int | None = None
     host: str = ""
+    pattern: str = ""
 
 
 class MapEdge(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):

@@ -15,6 +15,7 @@ from brokers.queries import ExchangeFigures, QueueFigures, VhostFigures, kept
 from brokers.scope import Scope
 from brokers.topology import Topology
 from dashboard.exchanges.row import known_publishers
+from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.map.clients import Clients
@@ -86,15 +87,25 @@ class Place:
         return {one.hostname: one for one in found if not has_left(one, self.now, gone_for)}
 
     @cached_property
+    def rows_of_workers(self) -> dict[int, Worker]:
+        return {one.pk: one for one in self.workers.values()}
+
+    @cached_property
+    def consuming(self) -> Mapping[str, Sequence[Consuming]]:
+        """Who consumes each visible queue now; {} at a past moment."""
+        if self.at is not None:
+            return {}
+        seen = {one.name for one in self.topology.queues}
+        return {name: found for (_, name), found in consumers_by_queue(self.broker.pk, self.vhost, self.broker).items() if name in seen}
+
+    @cached_property
     def graph(self) -> Graph:
         """All that is visible. Clients have no history: at a past moment there are the worker nodes alone, with the queues that they reported last."""
         base = self._structure()
         if self.at is not None:
             return base.extended(*Clients(self.broker.pk, self.vhost, list(self.workers.values())).parts())
-        seen = {one.name for one in self.topology.queues}
-        consuming = {name: found for (vhost, name), found in consumers_by_queue(self.broker.pk, self.vhost, self.broker).items() if name in seen}
         connections = queries.connections(self.scope, self.broker.pk, self.vhost)
-        clients = Clients(self.broker.pk, self.vhost, list(self.workers.values()), consuming, connections, self._publishers())
+        clients = Clients(self.broker.pk, self.vhost, list(self.workers.values()), self.consuming, connections, self._publishers())
         moved = transfer_parts(self.broker, self.topology, self.settings, queries.transfers(self.scope, self.broker.pk), base)
         (nodes, edges), (others, arrows) = clients.parts(), moved
         return base.extended([*nodes, *others], [*edges, *arrows])

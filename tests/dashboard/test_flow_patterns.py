@@ -9,7 +9,7 @@ from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinit
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.flow_patterns import LEAST_TAKEN, NodeShare, exchange_pattern, expected_shares, queue_pattern
 from dashboard.layout.queue_nodes import Taken, pattern_of_queue
-from dashboard.layout.wiring import MOST_COMPARED, Wiring, wiring
+from dashboard.layout.wiring import MOST_BRIEFLY, MOST_COMPARED, Wiring, wiring
 from tests.every_case import every_case
 from workers.models import Worker
 
@@ -60,8 +60,9 @@ def test_the_default_exchange_leads_each_message_to_the_queue_that_its_key_names
 
 def test_of_very_many_bindings_it_is_said_that_not_all_were_compared() -> None:
     bindings = [("e", f"q{number}", f"k{number}") for number in range(MOST_COMPARED)]
-    found = exchange_pattern(Wiring(topology({"e": "direct"}, bindings)), "e")
+    found = exchange_pattern(Wiring(topology({"e": "topic"}, bindings)), "e")
     assert (found.model, found.compared) == ("point_to_point", False) and "was not compared" in found.text
+    assert exchange_pattern(Wiring(topology({"e": "direct"}, bindings)), "e").compared, "only bindings with one key match the same message"
 
 
 def test_exchanges_that_are_all_bound_to_each_other_cost_little() -> None:
@@ -85,9 +86,29 @@ def test_a_queue_is_one_of_several_subscribers_where_others_get_copies() -> None
     assert queue_pattern(None, "a", []).text == "No other queue gets a copy of its messages. Nobody consumes it."
 
 
+@every_case("case", EXCHANGES, lambda case: case[0])
+def test_where_many_are_shown_whether_there_are_copies_is_the_same(case: tuple[str, str, list[Any], str, list[str]]) -> None:
+    _, kind, bindings, model, _ = case
+    made = topology({"e": kind, "f": "fanout", "d": "direct"}, bindings)
+    wired = Wiring(made)
+    assert wired.makes_copies("e") is (model == "publish_subscribe") and wired.leads_to_a_queue("e") is (model != "nowhere")
+    for queue in made.queues:
+        assert wired.is_copied(queue.name) is bool(wired.copies(queue.name)[0])
+
+
+def test_where_many_are_shown_very_many_bindings_are_not_compared() -> None:
+    topics = [("e", f"q{number}", f"k{number}") for number in range(MOST_BRIEFLY + 2)]
+    wired = Wiring(topology({"e": "topic"}, topics))
+    assert wired.is_copied("q1") is None and wired.makes_copies("e") is None
+    wired = Wiring(topology({"e": "direct"}, topics))
+    assert wired.is_copied("q1") is False and wired.makes_copies("e") is False
+
+
 def test_the_wiring_of_the_same_topology_is_made_once() -> None:
     made = topology({}, [])
     assert wiring(made) is wiring(made) and wiring(topology({}, [])) is not wiring(made)
+    others = [topology({}, []) for _ in range(30)]
+    assert [wiring(one) for one in others] == [wiring(one) for one in others], "as many as a map has virtual hosts"
 
 
 NODES = [NodeShare("a", 2, 60, 4, 1.0), NodeShare("b", 2, 20, 4, 3.0)]

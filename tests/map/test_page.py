@@ -14,7 +14,7 @@ import zstandard
 from django.test import Client
 from django.utils import timezone
 
-from brokers.models import Binding, Broker, Exchange, Queue, TopologyVersion
+from brokers.models import Binding, Broker, Consumer, Exchange, Queue, TopologyVersion
 from brokers.queries import kept
 from brokers.queries.topologies import topology
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology, encode
@@ -26,6 +26,7 @@ from tests.pages.test_query_counts import Shop
 from tests.people import person as a_person
 from tests.secret_shop import SHOP, leaked
 from tests.secret_shop import Shop as SecretShop
+from workers.models import Task
 
 pytestmark = pytest.mark.django_db
 
@@ -173,6 +174,25 @@ def test_an_empty_map_says_what_is_missing(person: Client) -> None:
 def test_without_a_broker_there_is_the_setting_that_names_one_and_no_drawing(person: Client) -> None:
     text = person.get("/map/").content.decode()
     assert "HARELINE_BROKERS" in text and "map.js" not in text and "Arrange again" not in text
+
+
+def test_queues_and_exchanges_name_their_pattern(person: Client, shop: Shop) -> None:
+    found = {node["name"]: node for node in map_of(person)["nodes"]}
+    assert (found["mail"]["pattern"], found["shop.orders"]["pattern"]) == ("1:1, one consumer, point-to-point", "point-to-point")
+    shop.add("jobs", "audit", "b@web-2", "t2", "t1")
+    for host, by in (("a@web-1", "t1"), ("b@web-2", "t2")):
+        of = {"connection_name": f"c {by}", "channel_name": f"c {by} (1)"}
+        Consumer.objects.create(broker=shop.broker, vhost="/", queue=f"{host}.celery.pidbox", tag="control", **of)
+    Broker.objects.update(revision=2)
+    found = {node["name"]: node for node in map_of(person)["nodes"]}
+    assert found["mail"]["pattern"] == "M:M, round-robin among 2 nodes, publish-subscribe", "too few tasks to say whether fairly"
+    for number in range(40):
+        Task.objects.create(
+            **shop.seen, uuid=f"{number}", name="n", state="SUCCESS", worker=f"{'ab'[number % 2]}@web-{number % 2 + 1}", queue="mail", received_at=shop.now
+        )
+    Broker.objects.update(revision=3)
+    assert {node["name"]: node for node in map_of(person)["nodes"]}["mail"]["pattern"] == "M:M, round-robin among 2 nodes, fair, publish-subscribe"
+    assert "M:M, round-robin among 2 nodes, fair, publish-subscribe" in table(person)
 
 
 def test_publishers_are_nodes_with_what_they_publish(person: Client, shop: Shop) -> None:

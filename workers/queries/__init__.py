@@ -20,7 +20,7 @@ from workers.queries.failures import (
     tasks_of_failure,
 )
 from workers.queries.flows import FlowRows, NameCount, flow, flow_size
-from workers.queries.latest_tasks import senders_of_queues, takers_of_queue
+from workers.queries.latest_tasks import Takers, senders_of_queues, takers, takers_of_queue
 from workers.queries.ordered_workers import workers_chosen, workers_named, workers_to_order
 from workers.queries.past_reports import applications_at
 from workers.queries.periodic import frequent_names, places_with_task, receiving_since, reported_schedules, runs_of
@@ -94,6 +94,7 @@ __all__ = [
     "Sample",
     "Search",
     "StatisticsQuestion",
+    "Takers",
     "TaskPage",
     "all_workers",
     "applications_at",
@@ -148,6 +149,7 @@ __all__ = [
     "state_counts",
     "statistics_counts",
     "statistics_totals",
+    "takers",
     "takers_of_queue",
     "task",
     "task_by_id",

@@ -22,15 +22,23 @@ def senders_of_queues(broker_id: int, vhost: str, queues: Collection[str], since
     return dict(found)
 
 
-def takers_of_queue(broker_id: int, vhost: str, queue: str, since: datetime) -> dict[str, tuple[int, float | None]]:
-    """{host name of a worker node: (how many of these tasks it received since then, mean seconds of those that ran; None if none did)}, among the latest
-    tasks of the broker. Without a scope: whoever shows it loads the queue first."""
+Takers = dict[str, tuple[int, float | None]]
+"""{host name of a worker node: (how many tasks it received, mean seconds of those that ran; None if none did)}."""
+
+
+def takers_of_queue(broker_id: int, vhost: str, queue: str, since: datetime) -> Takers:
+    """Who received this queue's tasks since then, among the latest tasks of the broker. Without a scope: whoever shows it loads the queue first."""
+    return takers(broker_id, since).get((vhost, queue), {})
+
+
+def takers(broker_id: int, since: datetime) -> dict[tuple[str, str], Takers]:
+    """{(virtual host, queue): who received its tasks since then}, as `takers_of_queue`."""
     newest = Task.objects.filter(broker_id=broker_id).order_by("-id").values_list("vhost", "queue", "worker", "received_at", "runtime_seconds")[:RECENT]
-    ran: dict[str, list[float | None]] = defaultdict(list)
-    for where, named, worker, received_at, seconds in newest:
-        if (where, named) == (vhost, queue) and worker and received_at is not None and received_at >= since:
-            ran[worker].append(seconds)
-    return {worker: (len(each), _mean([one for one in each if one is not None])) for worker, each in ran.items()}
+    ran: dict[tuple[str, str], dict[str, list[float | None]]] = defaultdict(lambda: defaultdict(list))
+    for vhost, queue, worker, received_at, seconds in newest:
+        if worker and queue is not None and received_at is not None and received_at >= since:
+            ran[vhost, queue][worker].append(seconds)
+    return {queue: {worker: (len(each), _mean([one for one in each if one is not None])) for worker, each in workers.items()} for queue, workers in ran.items()}
 
 
 def _mean(values: list[float]) -> float | None:

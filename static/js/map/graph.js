@@ -3,7 +3,7 @@
 export const COLUMNS = ["Publishers", "Exchanges and bindings", "Queues", "Consumers and workers"];
 export const WIDTH = 176;
 const COLUMN = { publisher: 0, exchange: 1, queue: 2, consumers: 3, worker: 3 };
-const HEIGHT = { publisher: 44, exchange: 46, fold: 46, queue: 54, consumers: 46, worker: 56 };
+const HEIGHT = { publisher: 44, exchange: 58, fold: 46, queue: 68, consumers: 46, worker: 56 };
 const ENDS = { publish: [0, 1], binding: [1, 2], exchange: [1, 1], alternate: [1, 1], dead_letter: [2, 1], consume: [2, 3], shovel: [2, 2] };
 const SHAPE = { info: "notice", warn: "warning", bad: "critical" };
 
@@ -56,7 +56,7 @@ export function spoken(node) {
   const level = levelOf(node);
   const rate = mainRate(node);
   const parts = [`${KINDS[node.kind] ?? node.kind} ${nameOf(node)}`, LEVELS[level] ?? level];
-  parts.push(...(node.lines ?? []), ...(node.marks ?? []).map(({ text }) => text));
+  parts.push(...(node.lines ?? []), ...(node.pattern ? [node.pattern] : []), ...(node.marks ?? []).map(({ text }) => text));
   if (node.slots?.of != null) parts.push(`${node.slots.used ?? "an unknown number"} of ${node.slots.of} slots used`);
   if (rate != null) parts.push(`${rateText(rate)} messages a second`);
   return parts.join(", ");

@@ -25,6 +25,7 @@ export class NodeDrawing {
     this.name = make("text", { class: "map-name", x: left, y: 19 }, this.link);
     this.rate = make("text", { class: "map-rate", x: WIDTH - LEFT, y: 19 }, this.link);
     this.line = make("text", { class: "map-line", x: left, y: 35 }, this.link);
+    this.pattern = ["exchange", "queue"].includes(node.kind) ? make("text", { class: "map-line map-pattern", x: left, y: 49 }, this.link) : null;
     this.sign = make("g", { class: "map-sign", transform: `translate(${WIDTH - 27} 24)` }, this.link);
     if (node.kind === "queue") {
       this.ground = make("rect", { class: "map-depth-ground", x: left, y: height - 10, width: WIDTH - 2 * left, height: 4, rx: 2 }, this.link);
@@ -48,7 +49,8 @@ export class NodeDrawing {
     put(this.rate, rate);
     put(this.name, isolated(fitted(nameOf(node), WIDTH - this.left - LEFT - (rate ? 8 + 7 * rate.length : 0), fonts.name)));
     put(this.line, isolated(fitted(line, WIDTH - this.left - LEFT - 18, fonts.line)));
-    put(this.title, [nameOf(node), ...(node.lines ?? []), ...(node.marks ?? []).map(({ text }) => text)].join("\n"));
+    if (this.pattern) put(this.pattern, fitted(node.pattern ?? "", WIDTH - this.left - LEFT, fonts.line));
+    put(this.title, [nameOf(node), ...(node.lines ?? []), ...(node.pattern ? [node.pattern] : []), ...(node.marks ?? []).map(({ text }) => text)].join("\n"));
     shape(this.sign, level);
     if (this.depth) this.fill(node);
     this.drawSlots(node.slots);

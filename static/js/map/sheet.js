@@ -10,7 +10,7 @@ import { make, set } from "./svg.js";
 import { View } from "./zoom.js";
 
 const LEGIBLE = 0.62; // the scale at which names can be read
-const TALLEST = 56;
+const TALLEST = 68;
 
 // The smallest box around boxes.
 function around(boxes) {
