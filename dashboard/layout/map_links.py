@@ -24,3 +24,13 @@ def node_id(kind: str, broker_id: int, vhost: str, name: str) -> str:
 def path_address(broker: str, vhost: str, steps: Iterable[Iterable[str]]) -> str:
     """The map with the path of a message lit up; each step has the ids of what it reaches at once."""
     return f"{reverse('map')}?{urlencode({'broker': broker, 'vhost': vhost, 'path': '~'.join(','.join(step) for step in steps)})}"
+
+
+def task_address(broker: tuple[int, str], vhost: str, exchange: str | None, queues: Iterable[str], worker: str | None) -> str:
+    """The map with the path of a task lit up, as far as it is known: the exchange (None: not known), its queues and the worker node that received it; "" where
+    no queue is known. `broker`: its key and its name."""
+    names = [[(EXCHANGE, exchange)] if exchange is not None else [], [(QUEUE, name) for name in queues], [(WORKER, worker)] if worker else []]
+    if not names[1]:
+        return ""
+    key, name = broker
+    return path_address(name, vhost, [[node_id(kind, key, vhost, one) for kind, one in step] for step in names if step])

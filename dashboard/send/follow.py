@@ -14,6 +14,7 @@ from brokers.models import Broker
 from brokers.scope import Scope
 from brokers.visible_reasons import visible_reason
 from dashboard.layout import levels
+from dashboard.layout.map_links import task_address
 from dashboard.models import AuditEvent
 from dashboard.send import action as sending
 from dashboard.send import text as send_story
@@ -48,6 +49,17 @@ class Follow:
     @property
     def task_address(self) -> str:
         return reverse("task", args=[self.task.pk]) if self.task else ""
+
+    @property
+    def map_address(self) -> str:
+        """The map with its path lit up, as far as it has come; "" while its queue is unknown, or where it was not sent."""
+        exchange = self.detail.get("exchange")
+        if exchange is None or self.sent.outcome in send_story.NOT_FOLLOWED:
+            return ""
+        queues = self.page.names if self.page else ()
+        if not queues and self.queue is not None and self.queue.known:
+            queues = (self.queue.name,)
+        return task_address((self.broker.pk, self.broker.name), self.event.vhost, str(exchange), queues, self.task.worker if self.task else None)
 
     @property
     def again_address(self) -> str:

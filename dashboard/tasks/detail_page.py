@@ -15,6 +15,7 @@ from brokers.scope import Scope
 from dashboard.layout import formatting
 from dashboard.layout.addresses import tasks_address
 from dashboard.layout.filter_language import quoted
+from dashboard.layout.map_links import task_address
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.tasks import drawing as task_drawing
@@ -137,6 +138,12 @@ class TaskPage:
     @property
     def exchange_url(self) -> str:
         return reverse("exchange", args=[self.exchange.pk]) if self.exchange else ""
+
+    @property
+    def map_address(self) -> str:
+        """The map with its path lit up; "" where its queue is unknown."""
+        task = self.task
+        return task_address((task.broker_id, task.broker.name), task.vhost, task.exchange, self.names, task.worker)
 
     @cached_property
     def phases(self) -> list[Phase]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from brokers.models import Broker, Queue
 from dashboard import store
+from dashboard.layout.map_links import node_id
 from dashboard.send.action import with_down_queues
 from tests.pages.sending import PLACE, sent_event
 from tests.pages.sending import broker as broker
@@ -26,6 +27,7 @@ def test_a_task_in_a_queue_without_consumers_waits_with_a_reason(person: Client,
     page = person.get(f"/send/{PLACE}&sent={sent_event().pk}").content.decode()
     assert "sent, waiting: reports has no consumers" in page
     assert "confirmed by the broker" in page
+    assert f"path={node_id('exchange', broker.pk, '/', '')}~{node_id('queue', broker.pk, '/', 'reports')}".replace("~", "%7E") in page.replace("~", "%7E")
 
 
 def test_what_was_sent_before_is_looked_at_again_until_it_ends(person: Client, broker: Broker, now: datetime) -> None:
@@ -48,7 +50,7 @@ def test_a_failure_shows_its_exception_and_traceback(person: Client, broker: Bro
 def test_a_returned_message_is_gone(person: Client, broker: Broker) -> None:
     event = sent_event(outcome="returned", reason="It reached no queue and is gone: there is none of that name.", routing_key="nope")
     page = person.get(f"/send/{PLACE}&sent={event.pk}").content.decode()
-    assert "reached no queue" in page
+    assert "reached no queue" in page and "On the map" not in page
     assert "every 1s" not in page
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
+from html import unescape
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from brokers.models import Broker, Exchange, Queue
+from dashboard.layout.map_links import node_id
 from workers.models import EventSource, Task, Worker
 
 pytestmark = pytest.mark.django_db
@@ -186,3 +190,17 @@ def test_the_page_follows_its_task(person: Client, broker: Broker) -> None:
     page = text_of(person, task)
     assert f"tasks/{broker.pk}/%2F" in page
     assert f'id="task-{task.pk}"' in page
+
+
+def test_its_path_is_lit_on_the_map_as_far_as_it_is_known(person: Client, broker: Broker) -> None:
+    task = seen(broker)
+    assert path_on_map(text_of(person, task)) == [
+        node_id(kind, broker.pk, "/", name) for kind, name in (("exchange", ""), ("queue", "reports"), ("worker", "worker-a@web-1"))
+    ]
+    assert path_on_map(text_of(person, seen(broker, "b", exchange=None, worker=None))) == [node_id("queue", broker.pk, "/", "reports")]
+    assert path_on_map(text_of(person, seen(broker, "c", queue=None))) == []
+
+
+def path_on_map(page: str) -> list[str]:
+    found = re.search(r'href="/map/\?([^"]+)"', page)
+    return parse_qs(unescape(found[1]))["path"][0].split("~") if found else []
