@@ -26,6 +26,7 @@ from script.rabbitmq_node import RabbitNode
 from tests import external_broker, hypothesis_profiles, postgres
 from tests.external_broker import ExternalBroker
 from tests.fault_server import FaultServer, running_fault_server
+from tests.prepared_data import schema
 from tests.scheduling import Units, rank
 from tests.shared_run import PLUGINS, STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
 
@@ -184,20 +185,16 @@ def fault_server() -> Iterator[FaultServer]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_test_environment: None, django_db_blocker: DjangoDbBlocker, shared_run: Path | None) -> None:
-    """The database of this process (tests/settings.py names it). The first process of a run migrates one, the others copy it."""
+    """The database of this process (tests/settings.py names it): one is migrated for all processes of a run."""
     file = Path(settings.DATABASES["default"]["NAME"])
     if postgres.SERVER:
         _copy_database(file.name, django_db_blocker, shared_run)
     elif shared_run is None:
         _migrate(django_db_blocker)
     else:
-        template = shared_run / "migrated.sqlite3"
-        with only_one(shared_run / "migrated.lock"):
-            if template.exists():
-                shutil.copyfile(template, file)
-            else:
-                _migrate(django_db_blocker)
-                shutil.copyfile(file, template)
+        shutil.copyfile(schema(shared_run), file)
+        with django_db_blocker.unblock():
+            _drop_audit_trigger()
     # Else each test with transaction=True makes all of them again, and we use none
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     post_migrate.disconnect(create_contenttypes)
@@ -229,9 +226,14 @@ def _migrate(blocker: DjangoDbBlocker) -> None:
     with blocker.unblock():
         call_command("migrate", verbosity=0)
         if connection.vendor == "sqlite":
-            with connection.cursor() as cursor:
-                cursor.execute("DROP TRIGGER hareline_audit_delete")  # it refuses a flush too; tests/dashboard/test_audit_log.py has it again
-        connection.close()  # the file is whole then: nothing of it is in a journal
+            _drop_audit_trigger()
+        connection.close()
+
+
+def _drop_audit_trigger() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TRIGGER hareline_audit_delete")  # it refuses a flush too; tests/dashboard/test_audit_log.py has it again
+    connection.close()
 
 
 @pytest.fixture(scope="module")

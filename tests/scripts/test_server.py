@@ -1,4 +1,4 @@
-"""script/server as a person starts it: from nothing to pages, and to nothing again."""
+"""script/server as a person starts it: from nothing (a run of several processes brings the tables) to pages, and to nothing again."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import pytest
 
 from brokers.supervised_process import still_running
 from tests.conftest import TestNode
+from tests.prepared_data import migrated
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -67,8 +68,9 @@ def status(url: str) -> int:
         return 0
 
 
-def test_a_server_answers_prints_its_password_once_and_leaves_nothing(rabbitmq: TestNode, tmp_path: Path) -> None:
+def test_a_server_answers_prints_its_password_once_and_leaves_nothing(rabbitmq: TestNode, tmp_path: Path, shared_run: Path | None) -> None:
     data, output, port = tmp_path / "a data folder", tmp_path / "output", free_port()
+    migrated(data, shared_run)
     user, password = rabbitmq.new_user(permissions={"/": {"configure": ".*", "write": ".*", "read": ".*"}})  # so that no other test's workers are inspected
     brokers = f"demo=http://{user}:{password}@127.0.0.1:{rabbitmq.ports['management']}"
     with started(environment(data, port, HARELINE_BROKERS=brokers), output) as process:
