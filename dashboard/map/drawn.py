@@ -18,7 +18,8 @@ from dashboard.layout.levels import WORST_FIRST, Level, rank
 from dashboard.layout.map_links import EXCHANGE, PUBLISHER, QUEUE, WORKER
 from dashboard.layout.queue_levels import length_limit, queue_level
 from dashboard.map.clients import Program
-from dashboard.map.folding import Group
+from dashboard.map.default_traffic import ACCOUNTED
+from dashboard.map.folding import VHOST, Group
 from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark, More, Slots, structure_of
 from dashboard.map.graph import BINDING, CONSUME, Edge, Node
 from dashboard.map.loaded import Place
@@ -30,8 +31,6 @@ from dashboard.workers.row import free_slots, host_of, level_of, pool_text
 from workers.models import Worker
 
 MOST_MARKS = 5
-ACCOUNTED = 0.8
-"""Rates of exchanges and queues are measured at different moments."""
 
 
 class Drawing:
@@ -118,7 +117,7 @@ class Drawing:
 
     def _program(self, node: Node, place: Place) -> MapNode:
         if node.facts == ELSEWHERE:
-            return self._made(node, place, Level("ok", "is elsewhere"), ["elsewhere"])
+            return self._made(node, place, Level("unknown", "is elsewhere, so this broker does not report it"), ["elsewhere"])
         program: Program = node.facts
         hidden = levels.unavailable(place.broker, self.now)
         known = len(program.connections)
@@ -164,9 +163,14 @@ class Drawing:
         if level.is_trouble and not marks:
             lines = [level.reason, *lines]
         return MapNode(
-            id=node.id, kind=node.kind, name=node.name, vhost=node.vhost, broker=place.broker.name, type=kind_of_type or node.type,
+            id=node.id, kind=node.kind, name=self._name(node, place), vhost=node.vhost, broker=place.broker.name, type=kind_of_type or node.type,
             **{"href": "", **figures}, level=LEVELS[level.word], marks=marks, lines=lines,  # type: ignore[arg-type]
         )  # fmt: skip
+
+    def _name(self, node: Node, place: Place) -> str:
+        """Of a virtual host with its broker where another one has a virtual host of that name."""
+        alike = node.kind == VHOST and sum(vhost == node.vhost for _, vhost in self.shown.places) > 1
+        return f"{node.name} on {place.broker.name}" if alike else node.name
 
     def edge(self, edge: Edge) -> MapEdge:
         source, target = self.shown.graph.nodes[edge.source], self.shown.graph.nodes[edge.target]

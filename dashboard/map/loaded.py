@@ -19,6 +19,7 @@ from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.map.clients import Clients
+from dashboard.map.default_traffic import default_edges
 from dashboard.map.graph import Graph
 from dashboard.map.structure import Settings, structure
 from dashboard.map.transfers import transfer_parts
@@ -108,7 +109,8 @@ class Place:
         clients = Clients(self.broker.pk, self.vhost, list(self.workers.values()), self.consuming, connections, self._publishers())
         moved = transfer_parts(self.broker, self.topology, self.settings, queries.transfers(self.scope, self.broker.pk), base)
         (nodes, edges), (others, arrows) = clients.parts(), moved
-        return base.extended([*nodes, *others], [*edges, *arrows])
+        defaults = default_edges(self.broker.pk, self.vhost, base, self.figures, self.now) if self.whole else []
+        return base.extended([*nodes, *others], [*edges, *arrows, *defaults])
 
     @cached_property
     def settings(self) -> Settings:

@@ -54,7 +54,7 @@ console.log(JSON.stringify({
   details: [1, 0.3, 0.1].map(detailAt),
   applications: merged(index, "application"),
   vhosts: merged(index, "vhost"),
-  brokers: merged(indexed({ nodes: mail, edges: [] }), "vhost").nodes.map(({ lines }) => lines),
+  brokers: merged(indexed({ nodes: mail, edges: [] }), "vhost").nodes.map(({ name, lines }) => [name, ...lines]),
   steps: [stepsOf("?path=exchange-1~queue-1,queue-2~"), stepsOf("?focus=x")],
   views: [viewOf("http://x/map/?vhost=b&path=1&focus=a"), viewOf("http://x/map/?focus=a&vhost=b&at=now")],
   rates: [null, 0, 0.04, 12.345, 1234].map(rateText),

@@ -78,7 +78,7 @@ def test_from_further_away_the_map_shows_applications_then_virtual_hosts(drawn: 
 
 
 def test_virtual_hosts_of_one_name_on_two_brokers_are_two_and_what_is_folded_counts(drawn: dict[str, Any]) -> None:
-    assert drawn["brokers"] == [["41 queues"], ["1 queue"]]
+    assert drawn["brokers"] == [["/ on prod", "41 queues"], ["/ on test", "1 queue"]]
 
 
 def test_the_path_of_a_message_is_read_from_the_address_and_is_no_view_of_its_own(drawn: dict[str, Any]) -> None:

@@ -14,9 +14,10 @@ import zstandard
 from django.test import Client
 from django.utils import timezone
 
-from brokers.models import Binding, Broker, Consumer, Exchange, Queue, TopologyVersion
+from brokers.models import Binding, Broker, Consumer, Exchange, Queue, TopologyVersion, Transfer, VirtualHost
 from brokers.queries import kept
 from brokers.queries.topologies import topology
+from brokers.stats import SHOVEL, SHOVEL_STATUS
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology, encode
 from dashboard.layout.map_links import node_id
 from dashboard.layout.moments import at_text
@@ -205,6 +206,27 @@ def test_publishers_are_nodes_with_what_they_publish(person: Client, shop: Shop)
     publisher = next(node for node in found["nodes"] if node["kind"] == "publisher")
     edge = next(edge for edge in found["edges"] if edge["kind"] == "publish")
     assert (publisher["name"], publisher["lines"], edge["rate"]) == ("10.0.0.7", ["10.0.0.7", "user shop"], 3.5)
+
+
+def test_what_is_elsewhere_is_of_unknown_level_and_two_shovels_to_it_are_one_edge(person: Client, shop: Shop) -> None:
+    ends = {"src": {"address": "amqp://up.example", "queue": "work"}, "dest": {"address": "amqp://", "queue": "mail"}}
+    for name in ("one", "two"):
+        Transfer.objects.create(broker=shop.broker, vhost="/", kind=SHOVEL, name=name, facts=ends)
+    Transfer.objects.create(broker=shop.broker, vhost="/", kind=SHOVEL_STATUS, name="one", facts={"state": "running"})
+    found = map_of(person)
+    elsewhere = next(node for node in found["nodes"] if node["lines"] == ["elsewhere"])
+    edge = next(edge for edge in found["edges"] if edge["kind"] == "shovel")
+    assert (elsewhere["kind"], elsewhere["level"], edge["from"]) == ("publisher", "unknown", elsewhere["id"])
+    assert edge["label"] == "shovel one, running; shovel two, state unknown" and edge["level"] == "unknown"
+
+
+def test_virtual_hosts_of_one_name_have_their_broker_behind_it(person: Client, shop: Shop) -> None:
+    assert names(map_of(person, "?zoom=vhost")) == {"/", "a@web-1"}
+    other = Broker.objects.create(name="test", state=Broker.UP, reason="", since=shop.now, polled_at=shop.now, poll_seconds=600, version="3.10.8", revision=1)
+    VirtualHost.objects.create(broker=other, name="/", first_seen_at=shop.now)
+    usual: dict[str, Any] = {"broker": other, "vhost": "/", "first_seen_at": shop.now, "changed_at": shop.now, "durable": True, "auto_delete": False}
+    Queue.objects.create(**usual, name="mail", exclusive=False, type="classic", ready=0, unacknowledged=0, depth=0, consumers=0)
+    assert names(map_of(person, "?zoom=vhost")) == {"/ on prod", "/ on test", "a@web-1"}
 
 
 def test_the_map_at_a_past_moment_is_that_of_then(person: Client) -> None:

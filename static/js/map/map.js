@@ -93,10 +93,16 @@ class LiveMap {
   }
 
   async save(kind) {
-    const { saveAs } = await import("./picture.js");
     const { svg, objects, view, graph } = this.sheet;
-    objects.catchUp(() => true);
-    await saveAs(kind, svg, objects, view.bounds, `Map${graph.at ? `, ${graph.at.slice(0, 19).replace("T", " ")} UTC` : ""}`);
+    try {
+      const { saveAs } = await import("./picture.js");
+      objects.catchUp(() => true);
+      await saveAs(kind, svg, objects, view.bounds, `Map${graph.at ? `, ${graph.at.slice(0, 19).replace("T", " ")} UTC` : ""}`);
+      this.part("failed").textContent = "";
+    } catch {
+      const other = kind === "png" ? " Save it as SVG, or show less of it." : "";
+      this.part("failed").textContent = `The map was not saved: the browser could not make the ${kind.toUpperCase()}.${other}`;
+    }
   }
 }
 

@@ -23,10 +23,12 @@ export function merged(index, detail) {
     if (!groups.has(key)) groups.set(key, []);
     groups.get(key).push(node);
   }
+  const brokersOf = (vhost) => new Set([...index.nodes.values()].filter((node) => node.vhost === vhost).map(({ broker }) => broker)).size;
   const of = new Map();
   const nodes = [...groups].map(([key, members]) => {
     for (const { id } of members) of.set(id, `group ${key}`);
-    return described(members, `group ${key}`, detail);
+    const found = described(members, `group ${key}`, detail);
+    return detail === "vhost" && brokersOf(found.vhost) > 1 ? { ...found, name: `${found.vhost} on ${members[0].broker}` } : found;
   });
   return { nodes, edges: joined(index.edges, of) };
 }

@@ -41,7 +41,7 @@ function save(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** Saves the drawing as map.svg or map.png. */
+/** Saves the drawing as map.svg or map.png. Fails where the browser makes no picture of it. */
 export async function saveAs(kind, svg, layer, bounds, title) {
   const { text, width, height } = drawn(svg, layer, bounds, title);
   if (kind === "svg") return save(new Blob([text], { type: "image/svg+xml" }), "map.svg");
@@ -51,5 +51,7 @@ export async function saveAs(kind, svg, layer, bounds, title) {
   const scale = Math.min(2, Math.sqrt(MOST_PIXELS / (width * height)));
   const canvas = Object.assign(document.createElement("canvas"), { width: Math.round(width * scale), height: Math.round(height * scale) });
   canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
-  canvas.toBlob((blob) => save(blob, "map.png"));
+  const blob = await new Promise((resolve) => canvas.toBlob(resolve));
+  if (!blob) throw new Error("no picture");
+  save(blob, "map.png");
 }
