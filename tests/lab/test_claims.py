@@ -81,6 +81,18 @@ def test_a_copy_is_missing_only_once_it_had_time_to_come() -> None:
     assert [holds("publish_subscribe", found, NOW + seconds) for seconds in (31, 40)] == ["yes", "no"]
 
 
+def test_a_copy_that_waits_in_a_queue_or_at_a_node_is_not_missing() -> None:
+    found = tally("publish_subscribe")
+    for number in range(30):
+        sent(found, f"1.0.{number}", at=NOW + number)
+        done(found, f"1.0.{number}", "node-1", "node-2", *(["node-3"] if number < 10 else []))
+    found.apply(Report("got", NOW + 9, "node-3", "1.0.10"))  # its node is slow: the others wait behind that one
+    assert verdict("copies", found, NOW + 60).holds == "unknown" and len(found.settled(NOW + 60)) == 10
+    for number in range(17, 30):
+        done(found, f"1.0.{number}", "node-3")  # these were behind 1.0.11 to 1.0.16, which so are nowhere any more
+    assert "missing" in verdict("copies", found, NOW + 60).text and "1.0.10" not in {one.id for one in found.settled(NOW + 60)}
+
+
 def test_messages_reach_what_matches_and_those_that_match_nothing_are_named_as_dropped() -> None:
     found = tally("routing")
     for number in range(40):
@@ -99,6 +111,13 @@ def test_every_request_has_one_reply() -> None:
         done(found, f"1.0.{number}", "node-1")
         found.apply(Report("reply", NOW + 1, PUBLISHER, f"1.0.{number}"))
     assert holds("request_reply", found) == "yes"
+    sent(found, "1.0.30", at=NOW + 10)
+    for number in (1, 2):
+        found.apply(Report("got", NOW + 10, f"node-{number}", f"1.0.{900 + number}"))
+    assert holds("request_reply", found) == "yes"  # the last one waits behind others
+    done(found, "1.0.30", "node-1", at=NOW + 20)
+    assert [holds("request_reply", found, NOW + seconds) for seconds in (22, 26)] == ["yes", "no"]
+    found.apply(Report("reply", NOW + 27, PUBLISHER, "1.0.30"))
     found.apply(Report("reply", NOW + 2, PUBLISHER, "1.0.3"))
     assert holds("request_reply", found) == "no"
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from operator import attrgetter
 
 import msgspec
+from celery import Celery
+from celery.app.task import Context
 
 from dashboard.lab.drawing import drawn
 from tests.every_case import every_case
@@ -87,6 +89,8 @@ KNOB_CASES = [
     ({"work_ms": "1e9"}, {"work_ms": "Enter a number from 0 to 2,000."}),
     ({"keys": " \n "}, {"keys": "Enter 1 to 8 lines."}),
     ({"keys": "k" * 101}, {"keys": "A line has at most 100 bytes."}),
+    ({"keys": "a\tb"}, {"keys": "A line has a control character, such as a tab."}),
+    ({"bindings": "a\x00"}, {"bindings": "A line has a control character, such as a tab."}),
     ({"bindings": "\n".join("abcdef")}, {"bindings": "Enter 1 to 5 lines."}),
 ]
 
@@ -109,6 +113,13 @@ def test_headers_are_checked_line_by_line() -> None:
     assert plans.binding_of_headers("any") == plans.header_line("all format=pdf") == "Enter name=value, such as format=pdf."  # a message has no x-match
     assert plans.binding_of_headers("any format=pdf") == plans.header_line("a=1 b=2") == ""
     assert plans.header_line("pdf") == plans.header_line("") == plans.header_line("all") == "Enter name=value, such as format=pdf."
+
+
+def test_no_header_has_a_name_that_celery_or_rabbitmq_uses() -> None:
+    made = Celery("lab", broker="memory://", set_as_current=False).amqp.as_task_v2("1", "lab.work").headers
+    for name in {*made, *vars(Context), "CC", "BCC", "x-match", "x-death"}:
+        assert plans.header_line(f"{name}=1").startswith(f"Choose another name than {name}:")
+        assert plans.binding_of_headers(f"all {name}=1").startswith(f"Choose another name than {name}:")
 
 
 def test_a_report_travels_as_a_line_and_what_is_none_is_left_out() -> None:

@@ -86,7 +86,7 @@ def replies(tally: Tally, now: float) -> Verdict:
         return _few(len(settled), FEW)
     none, several = sum(one.replies == 0 for one in settled), sum(one.replies > 1 for one in settled)
     if none or several:
-        return Verdict("no", f"Of {len(settled):,} requests {none:,} got no reply within 5 s, and {several:,} more than one.")
+        return Verdict("no", f"Of {len(settled):,} requests {none:,} got no reply, and {several:,} more than one.")
     return Verdict("yes", f"Each of {len(settled):,} requests got exactly one reply, with its own id.")
 
 

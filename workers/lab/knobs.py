@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -88,6 +89,8 @@ def _lines(text: str, knob: Knob, check: Check | None) -> tuple[tuple[str, ...],
     lines = tuple(line.strip() for line in text.splitlines() if line.strip())
     if not knob.least <= len(lines) <= knob.most:
         return lines, f"Enter {knob.least} to {knob.most} lines."
+    if any(unicodedata.category(sign) == "Cc" for line in lines for sign in line):
+        return lines, "A line has a control character, such as a tab."
     if check is not None and (wrong := next(filter(None, map(check, lines)), "")):
         return lines, wrong
     return lines, f"A line has at most {LONGEST_KEY} bytes." if any(len(line.encode()) > LONGEST_KEY for line in lines) else ""

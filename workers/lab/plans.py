@@ -18,6 +18,13 @@ ARRANGEMENTS: dict[int, tuple[str, str, str]] = {
     5: ("all apart", "127.0.0.2", "127.0.0.3"),
 }
 """(name, address of the producer, address of the worker nodes); the broker is at 127.0.0.1."""
+_TAKEN = """
+    lang task id shadow eta expires group group_index retries timelimit root_id parent_id argsrepr kwargsrepr origin ignore_result replaced_task_nesting
+    stamped_headers stamps args kwargs loglevel logfile is_eager delivery_info properties correlation_id reply_to redelivered hostname utc callbacks errbacks
+    chain chord called_directly headers children taskset time_limit soft_time_limit as_execution_options clear get update compression CC BCC
+"""
+TAKEN_HEADERS = frozenset(_TAKEN.split())
+"""Headers of each message of Celery, names under which its worker nodes keep what a request is about, and those by which RabbitMQ routes."""
 
 
 def work_queue(knobs: Knobs) -> Plan:
@@ -72,11 +79,14 @@ def pairs(line: str) -> dict[str, Any]:
 def header_line(line: str) -> str:
     """What is wrong with a line of headers; "" for nothing.
 
-    >>> header_line("format=pdf kind=invoice"), header_line("pdf")
-    ('', 'Enter name=value, such as format=pdf.')
+    >>> header_line("format=pdf kind=invoice"), header_line("pdf"), header_line("task=x")
+    ('', 'Enter name=value, such as format=pdf.', 'Choose another name than task: Celery or RabbitMQ gives that header a meaning of its own.')
     """
     parts = [part.partition("=") for part in line.split()]
-    return "" if parts and all(name and equals for name, equals, _ in parts) else "Enter name=value, such as format=pdf."
+    if not parts or not all(name and equals for name, equals, _ in parts):
+        return "Enter name=value, such as format=pdf."
+    taken = next((name for name, _, _ in parts if name in TAKEN_HEADERS or name.startswith(("x-", "_"))), "")
+    return f"Choose another name than {taken}: Celery or RabbitMQ gives that header a meaning of its own." if taken else ""
 
 
 def binding_of_headers(line: str) -> str:

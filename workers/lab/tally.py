@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
+from math import inf
 
 import msgspec
 
@@ -123,13 +124,26 @@ class Tally:
         return found
 
     def settled(self, now: float) -> list[Followed]:
-        """The messages of which nothing more is expected: as many copies were done as there should be, or they are older than SETTLED_SECONDS."""
-        return [one for one in self.messages.values() if one.sent_at is not None and self._is_settled(one, now)]
+        """The messages of which nothing more is expected: as many copies were done as there should be, or they are older than SETTLED_SECONDS and what is
+        missing waits nowhere."""
+        places = {node.name: node.queue for node in self.plan.nodes}
+        idle = {places[name] for name, seen in self.nodes.items() if seen.address is not None and seen.held <= 0}
+        passed = dict.fromkeys(places.values(), -inf)  # by queue, when the latest was sent that a node got: queues keep the order
+        for one in self.messages.values():
+            for name in one.got:
+                passed[places[name]] = max(passed[places[name]], one.sent_at or -inf)
 
-    def _is_settled(self, one: Followed, now: float) -> bool:
-        if one.sent_at is not None and now - one.sent_at >= SETTLED_SECONDS:
-            return True
-        return one.done.total() >= len(self.expected[one.variant]) and (not self.plan.publisher.reply_queue or one.replies > 0)
+        def waits(one: Followed, sent_at: float, queue: str) -> bool:
+            is_held = any(places[name] == queue for name in one.got)
+            return queue not in idle and (is_held or sent_at + SETTLED_SECONDS > passed[queue])
+
+        def is_settled(one: Followed, sent_at: float) -> bool:
+            if one.done.total() >= len(self.expected[one.variant]):
+                return not self.plan.publisher.reply_queue or one.replies > 0 or now - (one.done_at or sent_at) >= SETTLED_SECONDS
+            missing = self.expected[one.variant] - self.copies(one).keys()
+            return now - sent_at >= SETTLED_SECONDS and not any(waits(one, sent_at, queue) for queue in missing)
+
+        return [one for one in self.messages.values() if one.sent_at is not None and is_settled(one, one.sent_at)]
 
     def outstanding(self) -> int:
         """How many messages were published and are not done as often as they should be, as far as they are known one by one."""
