@@ -12,6 +12,7 @@ import msgspec
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 
+from brokers.characters import visible
 from brokers.models import Broker
 from brokers.queries import Page
 from brokers.scope import Scope
@@ -103,8 +104,9 @@ class MapPage:
 
     @property
     def json(self) -> SafeString:
-        """For an element's text, as htmx takes no script elements out of fragments: it is ASCII, so that nothing on the path to the browser changes names."""
-        return mark_safe(json.dumps(msgspec.to_builtins(self.map)).translate(_NO_MARKUP))  # noqa: S308  (what could be markup is escaped)
+        """For an element's text, as htmx takes no script elements out of fragments: it is ASCII, so that nothing on the path to the browser changes names.
+        What can't be seen in these are pictures, as in the table."""
+        return mark_safe(json.dumps(_seen(msgspec.to_builtins(self.map))).translate(_NO_MARKUP))  # noqa: S308  (what could be markup is escaped)
 
     @cached_property
     def table(self) -> Page[Any]:
@@ -239,6 +241,15 @@ class MapPage:
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         here = [(place.broker.pk, place.vhost) for place in self.places][:MOST_FOLLOWED]
         return names + [topics.Topic(kind, *place).name for place in here for kind in FOLLOWED]
+
+
+def _seen(value: Any) -> Any:
+    """The same with all texts visible."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, list):
+        return [_seen(one) for one in value]
+    return {name: _seen(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def _some(texts: Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ const STROKE = ["stroke", "stroke-width", "stroke-dasharray", "stroke-linecap", 
 const STYLES = [...STROKE, "fill", "fill-opacity", "opacity", "font", "text-anchor", "paint-order", "color"];
 const EDGE = 24;
 const MOST_PIXELS = 16_000_000;
+const NO_CHARACTER = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu; // of XML
 
 /** The layer's drawing as a text of SVG, with its size: {text, width, height}. */
 export function drawn(svg, layer, bounds, title) {
@@ -22,7 +23,7 @@ export function drawn(svg, layer, bounds, title) {
   write(layer.group, content);
   copy.append(ground, head, svg.querySelector("defs").cloneNode(true), content);
   for (const arrow of copy.querySelectorAll("marker path")) arrow.setAttribute("fill", token("--hl-edge"));
-  return { text: new XMLSerializer().serializeToString(copy), width, height };
+  return { text: new XMLSerializer().serializeToString(copy).replace(NO_CHARACTER, "\uFFFD"), width, height };
 }
 
 function write(from, to) {
