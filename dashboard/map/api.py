@@ -21,6 +21,7 @@ from dashboard.map.selection import MOST_HOPS
 from dashboard.map.wanted import LONGEST, Wanted
 
 router = Router(tags=["map"])
+Change = Literal["came", "gone", "changed", ""]
 Level = Literal["ok", "info", "warn", "bad", "unknown"]
 
 
@@ -55,6 +56,7 @@ class MapNodeItem(Schema):
     folded: int | None = Field(description="How many objects the node stands for; null: for itself")
     host: str
     pattern: str = Field(description="Of a queue or an exchange, as in: M:1, round-robin among 3 nodes, fair, point-to-point; empty where nothing is known")
+    change: Change = Field(description="With `since`, whether it came, is gone or changed since the moment of `at`; empty where it is the same")
 
 
 class MapEdgeItem(Schema):
@@ -66,6 +68,7 @@ class MapEdgeItem(Schema):
     rate: float | None = Field(description="Messages a second; null where the broker does not report it")
     level: Level
     text: str
+    change: Change
 
 
 class MapMore(Schema):
@@ -93,6 +96,7 @@ class MapQuery(OfBroker):
     own: Literal["", "show"] = Field("", description="show: Celery’s and Hareline’s own machinery is not folded")
     alike: Literal["", "show"] = Field("", description="show: objects that look alike are not folded")
     at: Moment | None = Field(None, description="A recorded moment; null: now")
+    since: Literal["", "show"] = Field("", description="show: with `at`, also what came since then, and marks on what is gone or changed")
 
 
 @router.get("/map", response={200: MapAnswer, **ERRORS}, operation_id="map", by_alias=True)
@@ -102,7 +106,7 @@ def map_(request: HttpRequest, query: Query[MapQuery]) -> dict[str, Any]:
     visible, now = scope(request), query.at or timezone.now()
     wanted = Wanted(
         broker=query.broker or "", vhost=query.vhost or "", text=query.q.strip(), kind=query.kind, focus=query.focus, hops=query.hops, zoom=query.zoom,
-        own=bool(query.own), alike=not query.alike,
+        own=bool(query.own), alike=not query.alike, since=bool(query.since),
     )  # fmt: skip
     with one_moment():
         known = list(queries.brokers(visible) if query.at is None else queries.brokers_at(visible, query.at))

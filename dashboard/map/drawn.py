@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import cached_property
 from urllib.parse import urlencode
 
+import msgspec
 from django.urls import reverse
 
 from brokers.models import Broker, Queue
@@ -25,6 +26,7 @@ from dashboard.map.graph import BINDING, CONSUME, Edge, Node
 from dashboard.map.loaded import Place
 from dashboard.map.patterns import Patterns
 from dashboard.map.shown import Shown
+from dashboard.map.since import CAME, CHANGED, SIGNS, TEXTS, change_text
 from dashboard.map.text import counts_text, label, sentence
 from dashboard.map.transfers import ELSEWHERE
 from dashboard.workers.row import free_slots, host_of, level_of, pool_text
@@ -72,6 +74,8 @@ class Drawing:
 
     def node(self, node: Node) -> MapNode:
         place = self.shown.places[node.broker_id, node.vhost]
+        if node.change == CAME:
+            return self._made(node, place, Level("unknown", "did not exist then"), [])
         if isinstance(node.facts, Group):
             return self._group(node, node.facts, place)
         if node.kind == QUEUE:
@@ -143,6 +147,8 @@ class Drawing:
         queues = [found for one in members if one.kind == QUEUE and (found := self.shown.queue_figures(one))]
         opened = self.shown.wanted.changed(opened=(*self.shown.wanted.opened, node.id))
         depth = known_total(one.depth for one in queues)
+        changed = sum(bool(one.change) for one in members)
+        node = msgspec.structs.replace(node, change=CHANGED, changed=(f"{changed:,} of its objects",)) if changed else node
         lines = [counts_text(kinds), *([_depth_text(depth)] if queues else [])]
         return self._made(
             node, place, self._level_of_group(node, kinds, place), lines, href=f"{reverse('map')}{opened}",
@@ -162,9 +168,11 @@ class Drawing:
         marks = [Mark(LEVELS.get(one.level, "unknown"), one.title, reverse("finding", args=[one.pk])) for one in self.shown.findings_of(node)[:MOST_MARKS]]
         if level.is_trouble and not marks:
             lines = [level.reason, *lines]
+        if node.change:
+            lines = [change_text(node), *lines]
         return MapNode(
             id=node.id, kind=node.kind, name=self._name(node, place), vhost=node.vhost, broker=place.broker.name, type=kind_of_type or node.type,
-            **{"href": "", **figures}, level=LEVELS[level.word], marks=marks, lines=lines,  # type: ignore[arg-type]
+            **{"href": "", **figures}, level=LEVELS[level.word], marks=marks, lines=lines, change=node.change,  # type: ignore[arg-type]
         )  # fmt: skip
 
     def _name(self, node: Node, place: Place) -> str:
@@ -176,7 +184,11 @@ class Drawing:
         source, target = self.shown.graph.nodes[edge.source], self.shown.graph.nodes[edge.target]
         rate = edge.rate if edge.rate is not None else self._rate(edge, source, target)
         text = sentence(edge, source, target) + (f", {formatting.rate(rate)} messages a second" if rate is not None else "")
-        return MapEdge(f"{edge.kind}-{edge.source}-{edge.target}", edge.source, edge.target, edge.kind, label(edge, source), rate, LEVELS[edge.level], text)
+        written = label(edge, source)
+        if edge.change:
+            text, written = f"{text}, {TEXTS[edge.change]}", f"{SIGNS[edge.change]} {written}".rstrip()
+        key = f"{edge.kind}-{edge.source}-{edge.target}"
+        return MapEdge(key, edge.source, edge.target, edge.kind, written, rate, LEVELS[edge.level], text, edge.change)
 
     def _rate(self, edge: Edge, source: Node, target: Node) -> float | None:
         """What passes a binding, where it is the only path to the queue and the exchange routes as much as all such queues of it receive; and what a node

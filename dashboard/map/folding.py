@@ -11,6 +11,7 @@ import msgspec
 
 from dashboard.layout.map_links import CONSUMERS, EXCHANGE, PUBLISHER, QUEUE, WORKER, node_id
 from dashboard.map.graph import CONSUME, CONTROL, DELAYED, EVENTS, HARELINE, Edge, EdgeKey, Graph, Node
+from dashboard.map.since import CHANGED
 from workers.name_patterns import pattern_of
 
 FOLD, APPLICATION, VHOST = "fold", "application", "vhost"
@@ -150,9 +151,10 @@ def _edges(graph: Graph, stands_for: Mapping[str, Node]) -> dict[EdgeKey, Edge]:
             ends = (source or key[0], target or key[1], edge.kind)
             known = merged.get(ends)
             if known is None:
-                merged[ends] = Edge(*ends, list(edge.keys), edge.note, edge.level, edge.rate)
+                merged[ends] = Edge(*ends, list(edge.keys), edge.note, edge.level, edge.rate, edge.change)
             else:
                 known.keys += edge.keys
+                known.change = known.change if known.change == edge.change else CHANGED
                 known.rate = known.rate if edge.rate is None else (known.rate or 0.0) + edge.rate
     return found | merged
 

@@ -25,7 +25,8 @@ class Slots(msgspec.Struct, frozen=True):
 
 class MapNode(msgspec.Struct, frozen=True, rename={"into": "in"}):
     """`lines` stand under the name. `into` and `out` are messages a second; `host` is the machine of a client, and
-    `pattern` how messages are passed on, as in "M:1, round-robin among 3 nodes, fair"; "" where there is none or it is unknown."""
+    `pattern` how messages are passed on, as in "M:1, round-robin among 3 nodes, fair"; "" where there is none or it is unknown.
+    `change` since a past moment is came, gone or changed; "" of what is the same, and of a map that does not compare."""
 
     id: str
     kind: str
@@ -46,6 +47,7 @@ class MapNode(msgspec.Struct, frozen=True, rename={"into": "in"}):
     folded: int | None = None
     host: str = ""
     pattern: str = ""
+    change: str = ""
 
 
 class MapEdge(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
@@ -59,6 +61,7 @@ class MapEdge(msgspec.Struct, frozen=True, rename={"source": "from", "target": "
     rate: float | None
     level: str
     text: str
+    change: str = ""
 
 
 class More(msgspec.Struct, frozen=True):

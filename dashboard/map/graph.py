@@ -18,7 +18,8 @@ CONTROL, EVENTS, DELAYED, HARELINE, UNUSED = "control", "events", "delayed", "ha
 
 
 class Node(msgspec.Struct, frozen=True):
-    """`own` names whose machinery it is, "" for what people declared. `facts` is what a client's node was made from; None of queues and exchanges."""
+    """`own` names whose machinery it is, "" for what people declared. `facts` is what a client's node was made from; None of queues and exchanges.
+    `change` since a past moment is came, gone or changed, as in `dashboard.map.since`, and `changed` names what of its definition."""
 
     id: str
     kind: str
@@ -28,6 +29,8 @@ class Node(msgspec.Struct, frozen=True):
     type: str | None = None
     own: str = ""
     facts: Any = None
+    change: str = ""
+    changed: tuple[str, ...] = ()
 
 
 class Key(NamedTuple):
@@ -42,7 +45,8 @@ EdgeKey = tuple[str, str, str]
 
 
 class Edge(msgspec.Struct):
-    """Everything of one kind from one node to another: `keys` are the bindings, each once. `note` is what else is known of it, `rate` what passes a second."""
+    """Everything of one kind from one node to another: `keys` are the bindings, each once. `note` is what else is known of it, `rate` what passes a second,
+    `change` as of a node."""
 
     source: str
     target: str
@@ -51,6 +55,7 @@ class Edge(msgspec.Struct):
     note: str = ""
     level: str = "ok"
     rate: float | None = None
+    change: str = ""
 
     @property
     def key(self) -> EdgeKey:

@@ -21,6 +21,7 @@ from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.map.clients import Clients
 from dashboard.map.default_traffic import default_edges
 from dashboard.map.graph import Graph
+from dashboard.map.since import compared
 from dashboard.map.structure import Settings, structure
 from dashboard.map.transfers import transfer_parts
 from workers import queries as worker_queries
@@ -36,10 +37,10 @@ _kept: OrderedDict[tuple[int, str, Scope], tuple[weakref.ref[Topology], Any, Gra
 
 
 class Place:
-    """A virtual host as the map shows it. `topology` holds what is visible of it."""
+    """A virtual host as the map shows it. `topology` holds what is visible of it. `since`: a past moment is compared with this later one."""
 
-    def __init__(self, scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None) -> None:
-        self.scope, self.broker, self.vhost, self.now, self.at = scope, broker, vhost, now, at
+    def __init__(self, scope: Scope, broker: Broker, vhost: str, now: datetime, at: datetime | None = None, since: datetime | None = None) -> None:
+        self.scope, self.broker, self.vhost, self.now, self.at, self.since = scope, broker, vhost, now, at, since
         self.whole = scope.covers(broker.name, vhost)
         self.state = None if at else kept.state_of([broker])
 
@@ -104,13 +105,22 @@ class Place:
         """All that is visible. Clients have no history: at a past moment there are the worker nodes alone, with the queues that they reported last."""
         base = self._structure()
         if self.at is not None:
-            return base.extended(*Clients(self.broker.pk, self.vhost, list(self.workers.values())).parts())
+            then = base.extended(*Clients(self.broker.pk, self.vhost, list(self.workers.values())).parts())
+            return then if self.since is None else self._compared(then)
         connections = queries.connections(self.scope, self.broker.pk, self.vhost)
         clients = Clients(self.broker.pk, self.vhost, list(self.workers.values()), self.consuming, connections, self._publishers())
         moved = transfer_parts(self.broker, self.topology, self.settings, queries.transfers(self.scope, self.broker.pk), base)
         (nodes, edges), (others, arrows) = clients.parts(), moved
         defaults = default_edges(self.broker.pk, self.vhost, base, self.figures, self.now) if self.whole else []
         return base.extended([*nodes, *others], [*edges, *arrows, *defaults])
+
+    def _compared(self, then: Graph) -> Graph:
+        """With marks on what changed between both moments. Of worker nodes that were known, but not of whether they were online then, nothing is said."""
+        later = queries.topology_as_it_was(self.scope, self.broker, self.vhost, self.since or self.now)
+        found = worker_queries.workers_for_list(self.scope, self.broker, self.vhost)
+        present = [one for one in found if one.hostname in self.workers or (one.state == Worker.ONLINE and one.first_seen_at > self.now)]
+        clients = Clients(self.broker.pk, self.vhost, [one for one in present if one.state != Worker.GONE])
+        return compared(then, structure(self.broker.pk, later, {}, self.names).extended(*clients.parts()), self.topology, later)
 
     @cached_property
     def settings(self) -> Settings:
@@ -155,7 +165,9 @@ class Place:
         return {row.name: row for row in rows}
 
 
-def places(scope: Scope, brokers: Sequence[Broker], vhost: str | None, now: datetime, at: datetime | None = None) -> tuple[list[Place], int]:
+def places(
+    scope: Scope, brokers: Sequence[Broker], vhost: str | None, now: datetime, at: datetime | None = None, since: datetime | None = None
+) -> tuple[list[Place], int]:
     """(the virtual hosts in which something is visible, how many more there are): of more than MOST_VHOSTS those in which most moves and waits; by broker and
     name."""
     found = [
@@ -166,7 +178,7 @@ def places(scope: Scope, brokers: Sequence[Broker], vhost: str | None, now: date
         if one.visible is not False and vhost in (None, one.name) and scope.touches(broker.name, one.name)
     ]
     busiest = sorted(found, key=lambda pair: (-(pair[1].publish_per_second or 0), -(pair[1].ready or 0)))[:MOST_VHOSTS]
-    return [Place(scope, broker, one.name, now, at) for broker, one in found if (broker, one) in busiest], len(found) - len(busiest)
+    return [Place(scope, broker, one.name, now, at, since) for broker, one in found if (broker, one) in busiest], len(found) - len(busiest)
 
 
 def _all(read: Any) -> list[Any]:

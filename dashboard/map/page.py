@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
 from brokers.characters import visible
@@ -28,6 +29,7 @@ from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark
 from dashboard.map.graph import Edge
 from dashboard.map.loaded import Place, places
 from dashboard.map.shown import Shown
+from dashboard.map.since import TEXTS, counts_since
 from dashboard.map.text import EDGE_NAMES, NOUNS, counts_text, shown_name
 from dashboard.map.wanted import KINDS, OBJECTS, ZOOMS, Wanted
 
@@ -84,7 +86,8 @@ class MapPage:
 
     @cached_property
     def _places(self) -> tuple[list[Place], int]:
-        return places(self.scope, self.brokers, self.vhost, self.now, self.at)
+        since = timezone.now() if self.wanted.since and self.at is not None else None
+        return places(self.scope, self.brokers, self.vhost, self.now, self.at, since)
 
     @property
     def places(self) -> list[Place]:
@@ -113,7 +116,7 @@ class MapPage:
         """A page of nodes, or of edges."""
         graph = self.shown.graph
         if self.wanted.edges:
-            return self._page(sorted(graph.edges.values(), key=self._edge_order))
+            return self._page(sorted(graph.edges.values(), key=lambda edge: (not edge.change, *self._edge_order(edge))))
         return self._page(sorted(graph.nodes, key=self.shown.order.__getitem__))
 
     def _edge_order(self, edge: Edge) -> tuple[str, ...]:
@@ -148,7 +151,7 @@ class MapPage:
     @cached_property
     def edge_rows(self) -> list[EdgeRow]:
         nodes, drawing = self.shown.graph.nodes, Drawing(self.shown, (), self.now)
-        return [EdgeRow(drawing.edge(edge), shown_name(nodes[edge.source]), shown_name(nodes[edge.target]), EDGE_NAMES[edge.kind]) for edge in self.table.items]
+        return [EdgeRow(drawing.edge(edge), shown_name(nodes[edge.source]), shown_name(nodes[edge.target]), _kind_of(edge)) for edge in self.table.items]
 
     @property
     def pages(self) -> dict[str, Any]:
@@ -209,6 +212,19 @@ class MapPage:
         return [(words, f"{reverse('map_export', args=[kind])}{query}") for kind, words in (("dot", "Graphviz"), ("mermaid", "Mermaid"))]
 
     @property
+    def since_link(self) -> tuple[str, str]:
+        """(text, address) of the same map with marks on what changed, or without."""
+        return "Hide what changed since" if self.wanted.since else "Mark what changed since", self.address.with_(since=not self.wanted.since)
+
+    @property
+    def since_text(self) -> str:
+        """What changed until now, as a sentence; "" where it is not compared."""
+        if not self.wanted.since or self.at is None:
+            return ""
+        found = counts_since(self.shown.everything)
+        return f"Since then: {found}." if found else "Nothing of what is recorded has changed since then."
+
+    @property
     def partly(self) -> bool:
         return any(not place.whole for place in self.places)
 
@@ -250,6 +266,10 @@ def _seen(value: Any) -> Any:
     if isinstance(value, list):
         return [_seen(one) for one in value]
     return {name: _seen(one) for name, one in value.items()} if isinstance(value, dict) else value
+
+
+def _kind_of(edge: Edge) -> str:
+    return f"{EDGE_NAMES[edge.kind]}, {TEXTS[edge.change]}" if edge.change else EDGE_NAMES[edge.kind]
 
 
 def _some(texts: Sequence[str]) -> list[str]:

@@ -91,19 +91,20 @@ class Shown:
             return contracted(found, stands_for(found, virtual_host if wanted.zoom == "vhost" else application, but))
         folds = {} if wanted.own else stands_for(found, machinery, but)
         if wanted.alike:
-            troubled = {one for one, node in found.nodes.items() if self.findings_of(node)} if self.findings else set()
+            troubled = {one for one, node in found.nodes.items() if node.change or self.findings_of(node)} if self.findings or wanted.since else set()
             folds |= alike(found, but | troubled)
         return contracted(found, folds)
 
     @cached_property
     def order(self) -> Order:
-        """What is nearest to what is looked for first, then what has a finding, then what moves and waits most."""
+        """What is nearest to what is looked for first, then what changed, then what has a finding, then what moves and waits most."""
         return {node.id: (*self._important(node), node.name, node.id) for node in self.graph.nodes.values()}
 
     def _important(self, node: Node) -> tuple[float, ...]:
         away = min((self._away.get(one, _FAR) for one in members_of(node)), default=_FAR) if self.starts else 0
         found = self.findings_of(node)
-        return away, rank(found[0].level) if found else _RANK_OF_HEALTHY, -self._activity(node)
+        changed = any(self.everything.nodes[one].change for one in members_of(node)) if self.wanted.since else False
+        return away, not changed, rank(found[0].level) if found else _RANK_OF_HEALTHY, -self._activity(node)
 
     def _activity(self, node: Node) -> float:
         total = log10(1 + len(self.graph.of(node.id)))

@@ -22,7 +22,8 @@ LONGEST, LONGEST_PATH = 600, 6000
 
 class Wanted(msgspec.Struct, frozen=True):
     """`focus` is "queue:mail" or an id; `hops` None: the usual number. `own`: machinery by itself; `alike`: what looks alike is folded; `opened`: folds
-    that are not. `path`: the steps of a message, each the ids of what it reaches at once. `edges`: the table lists edges."""
+    that are not. `path`: the steps of a message, each the ids of what it reaches at once. `edges`: the table lists edges. `since`:
+    of a past moment, with marks on what has changed until now."""
 
     broker: str = ""
     vhost: str = ""
@@ -36,6 +37,7 @@ class Wanted(msgspec.Struct, frozen=True):
     opened: tuple[str, ...] = ()
     path: tuple[tuple[str, ...], ...] = ()
     edges: bool = False
+    since: bool = False
     page: int = 1
 
     @property
@@ -76,6 +78,7 @@ class Wanted(msgspec.Struct, frozen=True):
             "open": ",".join(self.opened),
             "path": "~".join(",".join(step) for step in self.path),
             "list": "edges" if self.edges else "",
+            "since": "show" if self.since else "",
             "page": "" if self.page == 1 else str(self.page),
         }
         return [(name, value) for name, value in parts.items() if value]
@@ -97,6 +100,7 @@ def wanted(query: QueryDict) -> Wanted:
         opened=_ids(query, "open", MOST_OPENED),
         path=_steps(_text(query, "path", LONGEST_PATH)),
         edges=query.get("list") == "edges",
+        since=query.get("since") == "show",
         page=page_number(query.get("page")),
     )
 

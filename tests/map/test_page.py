@@ -241,12 +241,38 @@ def test_the_map_at_a_past_moment_is_that_of_then(person: Client) -> None:
     assert {"then", "orders.eu"} <= names(found) and "orders.in" not in names(found)
 
 
+def test_what_came_went_or_changed_since_a_moment_is_marked_and_comes_first(person: Client) -> None:
+    kept.forget()
+    then, bound = SecretShop().now, BindingDefinition("fan", "orders.eu", "queue", "k")
+    exchanges, same = (ExchangeDefinition("fan", "fanout"), ExchangeDefinition("old", "topic")), QueueDefinition("orders.eu")
+    before = Topology(SHOP, exchanges, (same, QueueDefinition("orders.us")), (bound,))
+    grown = QueueDefinition("orders.us", arguments={"x-max-length": 5})
+    after = Topology(SHOP, exchanges[:1], (QueueDefinition("new"), same, grown), (BindingDefinition("fan", "new", "queue", ""), bound))
+    TopologyVersion.objects.filter(vhost=SHOP).update(data=zstandard.compress(encode(before)))
+    TopologyVersion.objects.create(broker=Broker.objects.get(), vhost=SHOP, at=timezone.now(), data=zstandard.compress(encode(after)))
+    query = f"?broker=prod&vhost={SHOP}&at={quote(at_text(then), safe='')}"
+    assert {node["change"] for node in map_of(person, query)["nodes"]} == {""}
+    found = map_of(person, f"{query}&since=show")
+    marked = {node["name"]: (node["change"], node["lines"][0]) for node in found["nodes"] if node["change"] and node["kind"] in ("queue", "exchange")}
+    assert marked == {
+        "new": ("came", "new since then"), "old": ("gone", "gone since then"), "orders.us": ("changed", "changed since then: arguments"),
+    }  # fmt: skip
+    edge = next(edge for edge in found["edges"] if edge["change"])
+    assert (edge["label"], edge["change"]) == ("+ every message", "came") and edge["text"].endswith("new since then")
+    assert person.get(f"/api/v1/map{query}&since=show").json()["nodes"] == found["nodes"]
+    shown = table(person, f"{query}&since=show")
+    assert "1 object is new, 1 object is gone, 1 object is changed" in shown and "1 edge is new" in shown
+    assert shown.index("changed since then: arguments") < shown.index("orders.eu")
+    assert "binding, new since then" in table(person, f"{query}&since=show&list=edges")
+    assert "Nothing of what is recorded" not in shown
+
+
 def test_who_may_see_some_queues_sees_nothing_of_the_rest(client: Client) -> None:
     kept.forget()
     moment = quote(at_text(SecretShop().now), safe="")
     client.force_login(a_person("eve", "viewer", vhost=SHOP, queue="orders.*"))
     addresses = ["/map/", "/map/?list=edges", "/map/?own=show&alike=show", "/map/?zoom=vhost", "/map/?focus=queue:orders.eu", "/api/v1/map", "/map/export/dot/"]
-    addresses += [f"/map/?at={moment}", f"/api/v1/map?at={moment}"]
+    addresses += [f"/map/?at={moment}", f"/api/v1/map?at={moment}", f"/map/?at={moment}&since=show&own=show"]
     assert [found for address in addresses if (found := leaked(client, address))] == []
     assert {"orders.in", "orders.fan", "orders.eu", "orders.us", "orders@shop"} <= names(map_of(client))
 

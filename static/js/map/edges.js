@@ -22,6 +22,7 @@ export class EdgeDrawing {
     this.key = key;
     this.width = Math.round(2 * thickness(edge.rate)) / 2;
     set(this.group, "data-level", levelOf(edge));
+    set(this.group, "data-change", edge.change ?? "");
     set(this.path, "stroke-width", this.width);
     put(this.title, edge.text || edge.label || "");
     this.text = edge.label;

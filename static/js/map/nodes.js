@@ -6,6 +6,7 @@ import { fitted, isolated, make, put, set, shape } from "./svg.js";
 const LEFT = 13;
 const RADIUS = { publisher: 22, exchange: 4, queue: 9, fold: 23 };
 const MOST_SLOTS = 16;
+const SIGNS = { came: "+", gone: "−", changed: "~" };
 const BAR = WIDTH - 2 * LEFT - 26;
 const family = () => getComputedStyle(document.body).fontFamily;
 let fonts = null;
@@ -43,8 +44,9 @@ export class NodeDrawing {
     else this.link.removeAttribute("href");
     const level = levelOf(node);
     const rate = rateText(mainRate(node));
-    const line = node.slots ? "" : (node.lines ?? []).join(", "); // slots take its place
+    const line = node.change ? `${SIGNS[node.change]} ${node.lines[0]}` : node.slots ? "" : (node.lines ?? []).join(", "); // slots take its place
     set(this.link, "data-level", level);
+    set(this.link, "data-change", node.change ?? "");
     set(this.link, "aria-label", spoken(node));
     put(this.rate, rate);
     put(this.name, isolated(fitted(nameOf(node), WIDTH - this.left - LEFT - (rate ? 8 + 7 * rate.length : 0), fonts.name)));
