@@ -23,7 +23,7 @@ from workers.presence import is_late, worker_as_of
 
 _LEFT_OUT = frozenset(
     (
-        "autoscale_min", "autoscale_max", "processes", "active_tasks", "registered", "configuration", "periodic", "load", "uptime_seconds", "event_counts",
+        "processes", "active_tasks", "registered", "configuration", "periodic", "load", "uptime_seconds", "event_counts",
         "succeeded_per_second", "failed_per_second", "processed_at_first_sight", "reconciliation", "first_seen_at", "changed_at",
         "reserved_routes", "scheduled_routes", "peak_memory_bytes", "pool", "processed", "pid", "active_tasks_at",
     )
