@@ -193,13 +193,14 @@ class PlainTiers:
 
     def fill(self, course: Course, start: datetime, ids: Sequence[int]) -> None:
         begin, count = len(course.ready) - MINUTES_A_DAY, 0
-        ready, published = (course.truth(numbers[begin - 1 :], 1) for numbers in (course.ready, course.published))
+        ready, published = (course.truth(numbers[max(begin - 1, 0) :], 1) for numbers in (course.ready, course.published))
+        of_day = slice(-MINUTES_A_DAY, None)
         with self.link:
-            for minute in range(1, MINUTES_A_DAY + 1):
-                at = int(start.timestamp()) + (begin + minute - 1) * 60
+            for minute in range(MINUTES_A_DAY):
+                at = int(start.timestamp()) + (begin + minute) * 60
                 rows = []
                 for place, queue in enumerate(ids):
-                    numbers = [float(part[minute, place]) for part in (*ready, *published)]
+                    numbers = [float(part[of_day][minute, place]) for part in (*ready, *published)]
                     rows.append((queue, at, *numbers, *(0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 20_000, 20_000, 20_000)))
                 self.link.executemany(f"INSERT INTO minute VALUES ({', '.join('?' * 26)})", rows)  # noqa: S608  (marks)
                 count += len(rows)

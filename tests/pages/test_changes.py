@@ -74,6 +74,15 @@ def test_a_removed_binding_is_listed_and_its_page_explains_the_route_before_and_
     assert 'href="/?broker=prod&amp;at=' in page
 
 
+def test_a_folded_line_names_its_broker_and_virtual_host_where_there_are_several(person: Client, broker: Broker, now: datetime) -> None:
+    Broker.objects.create(name="staging", state=Broker.UP, reason="", since=now, polled_at=now, poll_seconds=5, version="3.10.8")
+    for name in "abc":
+        change(broker, now, kind="consumer", name=name, text=f"Consumer of {name}", vhost="shop")
+    html = shown(person)
+    summary = re.sub(r"<[^>]+>", "", html.split('class="change-fold"><summary', 1)[1].split("</summary>")[0])
+    assert "3 queues have consumers, before none · prod · in shop" in " ".join(summary.split())
+
+
 def test_changes_are_filtered_by_the_address_and_paged(person: Client, broker: Broker, now: datetime) -> None:
     Change.objects.all().delete()
     made = {
