@@ -40,7 +40,7 @@ def _pack(broker: Broker, kind: str) -> int:
         polls = polls_between(broker.pk, kind, key_at, following)
         if len(polls) > 1:
             try:
-                blocks = blocks_of(kind, [(microseconds(at), data) for at, data in polls])
+                blocks = blocks_of(len(METRICS[kind]), [(microseconds(at), data) for at, data in polls])
             except UnreadableSnapshot as error:
                 log.warning("polls_could_not_be_read", broker=broker.name, kind=kind, since=key_at.isoformat(), reason=str(error))
                 continue

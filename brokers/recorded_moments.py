@@ -10,7 +10,7 @@ import numpy as np
 import zstandard
 
 from brokers.snapshots import METRICS, Frame, Integers, Moment
-from brokers.snapshots.blocks import Block
+from brokers.snapshots.blocks import Block, codes_at
 
 
 class RecordedMoment(NamedTuple):
@@ -42,7 +42,6 @@ def _unpacked(kind: str, key_at: datetime, blocks: Sequence[Block]) -> Iterator[
     if not blocks:
         return
     ids = np.concatenate([block.ids for block in blocks])
-    later = np.zeros((len(METRICS[kind]) - blocks[0].metrics, len(ids)), np.int64)  # metrics that came later
+    metrics = range(len(METRICS[kind]))
     for number, (microseconds, interval_ms) in enumerate(zip(blocks[0].times.tolist(), blocks[0].intervals.tolist(), strict=True)):
-        codes = np.concatenate((np.concatenate([block.moment(number) for block in blocks], axis=1), later))
-        yield RecordedMoment(key_at + timedelta(microseconds=microseconds), interval_ms / 1000, False, ids, codes)
+        yield RecordedMoment(key_at + timedelta(microseconds=microseconds), interval_ms / 1000, False, ids, codes_at(blocks, metrics, number))

@@ -18,7 +18,7 @@ from brokers.database.rows import read_moment
 from brokers.models import Snapshot, SnapshotBlock
 from brokers.queries.outline import Outline
 from brokers.snapshots import METRICS, RAW_STEP, Integers, Moment, Series, metric_index, series_of
-from brokers.snapshots.blocks import Block
+from brokers.snapshots.blocks import Block, codes_at
 
 _AT_ONCE = 200
 _SNAPSHOTS, _BLOCKS = Snapshot._meta.db_table, SnapshotBlock._meta.db_table
@@ -122,10 +122,9 @@ def _courses(blocks: Sequence[Block], at: datetime, wanted: Integers, columns: S
     codes = np.zeros((len(columns), len(wanted), blocks[0].frames), np.int64)
     for block in blocks:
         there = block.ids
-        for place, found in enumerate(np.searchsorted(there, wanted).tolist()):
-            if found < len(there) and there[found] == wanted[place]:
-                for row, column in enumerate(columns):
-                    codes[row, place] = block.course(column, found)
+        places = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
+        found = np.flatnonzero(there[places] == wanted)
+        codes[:, found] = block.courses(columns, places[found].tolist())
     return Polled(recorded[:kept], Series(codes[..., :kept], blocks[0].intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
 
 
@@ -155,9 +154,7 @@ def packed_moment(broker_id: int, kind: str, key_at: datetime, at: datetime) -> 
     moment = Moment(METRICS[kind])
     moment.every_seconds = float(blocks[0].intervals[frame]) / 1000
     moment.ids = np.concatenate([block.ids for block in blocks])
-    codes = np.concatenate([block.moment(frame) for block in blocks], axis=1)
-    nothing: Integers = np.zeros((len(METRICS[kind]) - len(codes), codes.shape[1]), np.int64)
-    moment.codes = np.concatenate((codes, nothing))
+    moment.codes = codes_at(blocks, range(len(METRICS[kind])), frame)
     return recorded_at, moment
 
 
