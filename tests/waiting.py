@@ -9,15 +9,20 @@ from typing import TypeVar
 Answer = TypeVar("Answer")
 SLOWEST = 4
 """How much slower a machine may be than one where `seconds` is enough, other tests beside it. A test that passes waits no longer for it."""
+SHORTEST, LONGEST = 0.02, 0.2
+"""Seconds between two looks. A look at a page or a broker takes processor time from what the test waits for: the longer it waits, and the slower its condition
+is, the fewer there are."""
 
 
 def wait_until(condition: Callable[[], Answer], seconds: float = 10) -> Answer:
     """The first true answer of `condition`. Raises AssertionError with its last answer once SLOWEST times `seconds` are over."""
-    deadline = time.monotonic() + SLOWEST * seconds
+    began = time.monotonic()
     while True:
+        looked = time.monotonic()
         answer = condition()
         if answer:
             return answer
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > began + SLOWEST * seconds:
             raise AssertionError(f"waited {SLOWEST * seconds:g} seconds without success; the last answer was {answer!r}")
-        time.sleep(0.02)
+        time.sleep(min(max(SHORTEST, now - looked, (now - began) / 20), LONGEST))
