@@ -85,7 +85,8 @@ def stack(rabbitmq: TestNode, shared_run: Path | None) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory(prefix="hareline-browser-", ignore_cleanup_errors=True) as directory:
         prefill(Path(directory), shared_run)
         provider_socket = socket.create_server(("127.0.0.1", 0))
-        hareline = Hareline(rabbitmq.address("test"), Path(directory))
+        # Half of what the processes cost while a test looks at a page is polls, rounds of the rules after them and patches
+        hareline = Hareline(rabbitmq.address("test"), Path(directory), poll_seconds=2.0)
         hareline.environment |= {
             "HARELINE_OIDC_CORP_ISSUER": f"http://127.0.0.1:{provider_socket.getsockname()[1]}",
             "HARELINE_OIDC_CORP_CLIENT_ID": "hareline",
