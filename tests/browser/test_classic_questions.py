@@ -112,6 +112,7 @@ def _wait_until_known(stack: Stack, browser: Browser, login_cookies: Any, vhost:
         context.close()
 
 
+@pytest.mark.nightly
 def test_my_task_went_to_celery_instead_of_my_queue(shop: Shop, page: Page) -> None:
     assert shop.ended(page, shop.send("shop.tasks.pay"))["queue"] == "celery"
     answer = shop.explain(page, "A Celery task", {"Task": "shop.tasks.pay"})
@@ -132,6 +133,7 @@ def test_my_routing_key_is_ignored(shop: Shop, page: Page) -> None:
     expect(answer).to_contain_text("Celery sends straight to the queue, and there the key is the queue's name")
 
 
+@pytest.mark.nightly
 def test_my_message_is_published_but_not_routed(shop: Shop, page: Page) -> None:
     assert not shop.publish("orders", "order.new.us")
     answer = shop.explain(page, "A message", {"Exchange": "orders", "Routing key": "order.new.us"})

@@ -1,4 +1,4 @@
-"""What exists, explained: a message peeked at in its queue, a task by its id, in a browser from the page people start at."""
+"""What exists, explained: a message peeked at in its queue, and one that is pasted, in a browser from the page people start at."""
 
 from __future__ import annotations
 
@@ -8,10 +8,7 @@ from playwright.sync_api import Page, expect
 
 from script.screenshots import serious
 from tests.browser.conftest import PHONE, Stack, Watch
-from tests.browser.test_sending import END_MS, confirm, fill
 from tests.waiting import wait_until
-
-FOUND_SECONDS = 40
 
 
 def lay_aside(stack: Stack, payload: str, **headers: object) -> None:
@@ -40,17 +37,6 @@ def test_a_message_is_peeked_at_and_explained_and_is_there_as_before(stack: Stac
     assert serious(page) == []
     shown = stack.node.api("POST", f"queues/{stack.vhost}/reports/get", {"count": 5, "ackmode": "ack_requeue_true", "encoding": "auto"})
     assert [(message["payload"], message["redelivered"]) for message in shown] == [("first", True)]
-
-
-def test_a_task_is_looked_up_by_its_id_with_prediction_beside_fact(stack: Stack, page: Page) -> None:
-    fill(stack, page, "add", "[2, 3]", queue="jobs")
-    confirm(page)
-    expect(page.locator(".follow-state")).to_contain_text("succeeded", timeout=END_MS, ignore_case=True)
-    page.get_by_role("link", name="Open the task").click()
-    page.get_by_role("link", name="Trace its route").click()
-    expect(page.get_by_role("row", name="Received by")).to_contain_text("a@tests")
-    wait_until(lambda: page.reload() and page.locator("tr", has_text="Received by").locator("[data-level=ok]").count(), FOUND_SECONDS)
-    expect(page.get_by_role("row", name="Intended queue")).to_contain_text("jobs")
 
 
 def test_a_pasted_message_is_explained_on_a_phone(stack: Stack, page: Page, watch: Watch) -> None:

@@ -7,6 +7,7 @@ import re
 from datetime import datetime
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.conftest import OpenContext, Stack, log_in
@@ -23,8 +24,15 @@ def live(page: Page) -> None:
     page.evaluate(MARK)
 
 
-def test_from_the_login_over_the_overview_to_a_queue(stack: Stack, open_context: OpenContext) -> None:
+def test_from_a_wrong_password_which_lets_nobody_in_to_the_right_one_the_overview_and_a_queue(stack: Stack, open_context: OpenContext) -> None:
     page = open_context(stranger=True).new_page()
+    page.goto(f"{stack.url}/login/")
+    page.fill("[name=login]", "admin")
+    page.fill("[name=password]", "wrong")
+    page.press("[name=password]", "Enter")
+    expect(page.get_by_text("not correct", exact=False).or_(page.get_by_text("does not", exact=False)).or_(page.get_by_role("alert")).first).to_be_visible()
+    page.goto(f"{stack.url}/")
+    assert "/login/" in page.url
     page.goto(f"{stack.url}/queues/")
     assert "/login/" in page.url
     log_in(page, stack.hareline)
@@ -34,17 +42,6 @@ def test_from_the_login_over_the_overview_to_a_queue(stack: Stack, open_context:
     page.get_by_role("link", name="mail", exact=True).click()
     expect(page).to_have_url(re.compile(r"/queues/\d+/"))
     expect(page.get_by_role("heading", name="mail").first).to_be_visible()
-
-
-def test_a_wrong_password_is_reported_and_lets_nobody_in(stack: Stack, open_context: OpenContext) -> None:
-    page = open_context(stranger=True).new_page()
-    page.goto(f"{stack.url}/login/")
-    page.fill("[name=login]", "admin")
-    page.fill("[name=password]", "wrong")
-    page.press("[name=password]", "Enter")
-    expect(page.get_by_text("not correct", exact=False).or_(page.get_by_text("does not", exact=False)).or_(page.get_by_role("alert")).first).to_be_visible()
-    page.goto(f"{stack.url}/")
-    assert "/login/" in page.url
 
 
 class Frames:
@@ -67,7 +64,7 @@ class Frames:
         return next(datetime.fromisoformat(news["at"]) for row, news in self.received if row == key and news.get(part) == value)
 
 
-def test_a_published_message_changes_the_depth_without_a_reload(stack: Stack, page: Page, record_property: Any) -> None:
+def test_a_message_changes_its_depth_and_a_queue_comes_and_goes_without_a_reload(stack: Stack, page: Page, record_property: Any) -> None:
     frames = Frames(page)
     page.goto(f"{stack.url}/queues/?{stack.here}")
     live(page)
@@ -90,8 +87,15 @@ def test_a_published_message_changes_the_depth_without_a_reload(stack: Stack, pa
     record_property("seconds_from_the_brokers_answer_to_the_cell", round(seconds, 3))
     print(f"from the broker's answer to the cell: {seconds:.3f} s")  # noqa: T201  (a figure for the log; the goal is measured by script/bench)
     assert seconds < LOOSE_LATENCY_SECONDS
+    page.mouse.move(5, 5)
+    stack.node.api("PUT", f"queues/{stack.vhost}/brand-new", {"durable": True})
+    expect(page.get_by_role("link", name="brand-new", exact=True)).to_be_visible(timeout=BINDINGS_MS)
+    stack.node.api("DELETE", f"queues/{stack.vhost}/brand-new")
+    expect(page.get_by_role("link", name="brand-new", exact=True)).to_have_count(0, timeout=BINDINGS_MS)
+    assert page.evaluate(STILL_THERE)
 
 
+@pytest.mark.nightly
 def test_a_binding_that_is_added_appears_on_the_exchange_page(stack: Stack, page: Page) -> None:
     stack.node.api("PUT", f"exchanges/{stack.vhost}/returns", {"type": "topic", "durable": True})
     page.goto(f"{stack.url}/exchanges/?{stack.here}")
@@ -102,18 +106,7 @@ def test_a_binding_that_is_added_appears_on_the_exchange_page(stack: Stack, page
     assert page.evaluate(STILL_THERE)
 
 
-def test_a_queue_that_is_declared_appears_and_goes_again(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.url}/queues/?{stack.here}")
-    live(page)
-    page.mouse.move(5, 5)
-    stack.node.api("PUT", f"queues/{stack.vhost}/brand-new", {"durable": True})
-    expect(page.get_by_role("link", name="brand-new", exact=True)).to_be_visible(timeout=BINDINGS_MS)
-    stack.node.api("DELETE", f"queues/{stack.vhost}/brand-new")
-    expect(page.get_by_role("link", name="brand-new", exact=True)).to_have_count(0, timeout=BINDINGS_MS)
-    assert page.evaluate(STILL_THERE)
-
-
-def test_a_pool_that_grows_shows_its_new_slots(stack: Stack, page: Page) -> None:
+def test_a_pool_that_grows_a_running_task_and_a_node_that_stops_are_shown_in_slots(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/workers/?{stack.here}")
     node = page.locator(".worker-node", has_text="a@tests")
     expect(node.locator(".slots-line .slot")).to_have_count(2, timeout=30_000)
@@ -126,16 +119,19 @@ def test_a_pool_that_grows_shows_its_new_slots(stack: Stack, page: Page) -> None
     stack.workers.app.control.pool_shrink(1, destination=["a@tests"])
     expect(node.locator(".slots-line .slot")).to_have_count(2, timeout=30_000)
 
-
-def test_a_running_task_fills_a_slot_and_is_named(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.url}/workers/?{stack.here}")
-    live(page)
-    node = page.locator(".worker-node", has_text="a@tests")
     stack.workers.send("rest", 6.0)
     expect(node.locator(".slot-used")).to_have_count(1)
     expect(node.get_by_text("tests.workers.celery_app.rest").first).to_be_visible()
     expect(page.locator("h1 [data-sum=used]")).to_have_text("1")
     expect(node.locator(".slot-used")).to_have_count(0, timeout=30_000)
+
+    stack.workers.start("b@tests", "-c", "1", "-E", "--without-mingle", "--without-gossip")
+    second = page.locator(".worker-node", has_text="b@tests")
+    expect(second).to_have_attribute("data-state", "online", timeout=30_000)
+    stack.workers.end("b@tests")
+    expect(second).to_have_attribute("data-state", "gone", timeout=30_000)
+    expect(second.locator(".slot-unknown").first).to_be_visible()
+    expect(second.locator(".pulse-trouble")).to_contain_text("gone since")
     assert page.evaluate(STILL_THERE)
 
 
@@ -199,14 +195,3 @@ def test_pausing_keeps_the_numbers_until_it_goes_on(stack: Stack, page: Page) ->
     expect(depth).to_have_text("0")
     page.locator("#live-badge").click()
     expect(depth).to_have_text("1")
-
-
-def test_a_node_that_stops_is_gone_with_its_reason(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.url}/workers/?{stack.here}")
-    stack.workers.start("b@tests", "-c", "1", "-E", "--without-mingle", "--without-gossip")
-    node = page.locator(".worker-node", has_text="b@tests")
-    expect(node).to_have_attribute("data-state", "online", timeout=30_000)
-    stack.workers.end("b@tests")
-    expect(node).to_have_attribute("data-state", "gone", timeout=30_000)
-    expect(node.locator(".slot-unknown").first).to_be_visible()
-    expect(node.locator(".pulse-trouble")).to_contain_text("gone since")

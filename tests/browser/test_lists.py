@@ -9,6 +9,8 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser.conftest import Stack, Watch
 from tests.browser.test_journeys import STILL_THERE, live
 
+SORTED = re.compile(r"/queues/\?(?!.*part=).*sort=")
+
 
 class Held:
     """Requests that are held back until `release`."""
@@ -89,7 +91,10 @@ def test_a_part_requested_before_a_filter_was_applied_brings_no_rows_of_before(s
     assert names(page) == ["mail"]
 
 
-def test_a_heading_sorts_and_turns_its_arrow(stack: Stack, page: Page) -> None:
+def test_a_heading_sorts_a_part_waits_for_the_pointer_a_bar_shows_that_a_page_loads_and_the_browser_what_htmx_cant_fetch(
+    stack: Stack, page: Page, watch: Watch
+) -> None:
+    watch.expect("503")
     stack.publish("reports")
     page.goto(f"{stack.url}/queues/?{stack.here}&q=name:r")
     live(page)
@@ -102,6 +107,34 @@ def test_a_heading_sorts_and_turns_its_arrow(stack: Stack, page: Page) -> None:
     expect(heading).to_have_attribute("aria-sort", "descending")
     assert heading.locator("use").get_attribute("href") != up
     assert page.evaluate(STILL_THERE)
+
+    fetched: list[str] = []
+    page.on("request", lambda request: fetched.append(request.url) if "part=table" in request.url else None)
+    page.locator("tbody tr").first.hover()
+    outdated = "document.querySelector('[data-part=table]').dispatchEvent(new CustomEvent('hareline:outdated'))"
+    page.evaluate(f"{outdated}; new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert fetched == []
+    with page.expect_request("**/queues/?*part=table"):
+        page.mouse.move(5, 5)
+
+    bar = page.get_by_role("progressbar")
+    expect(bar).not_to_be_visible()
+    waiting: list[Route] = []
+    page.route(SORTED, lambda route: waiting.append(route))
+    heading.get_by_role("link").click()
+    expect(bar).to_be_visible()
+    waiting.pop().continue_()
+    expect(bar).not_to_be_visible()
+    page.unroute(SORTED)
+    assert page.evaluate(STILL_THERE)
+    page.evaluate("dispatchEvent(new Event('beforeunload'))")  # the browser begins to load another page
+    expect(bar).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(bar).not_to_be_visible()
+
+    page.route(SORTED, lambda route: route.fulfill(status=503, body="<h1>Later</h1>", content_type="text/html"))
+    heading.get_by_role("link").click()
+    expect(page.get_by_role("heading", name="Later")).to_be_visible()
 
 
 def test_the_server_completes_what_is_typed(stack: Stack, page: Page) -> None:
@@ -127,42 +160,3 @@ def test_the_server_completes_what_is_typed(stack: Stack, page: Page) -> None:
     field.press("Home")
     field.press("Backspace")
     expect(field).to_have_value("type:classic mail in")
-
-
-def test_a_part_waits_until_the_pointer_has_left_its_rows(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.url}/queues/?{stack.here}")
-    live(page)
-    fetched: list[str] = []
-    page.on("request", lambda request: fetched.append(request.url) if "part=table" in request.url else None)
-    page.locator("tbody tr").first.hover()
-    outdated = "document.querySelector('[data-part=table]').dispatchEvent(new CustomEvent('hareline:outdated'))"
-    page.evaluate(f"{outdated}; new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
-    assert fetched == []
-    with page.expect_request("**/queues/?*part=table"):
-        page.mouse.move(5, 5)
-
-
-def test_a_bar_shows_that_a_page_loads(stack: Stack, page: Page) -> None:
-    page.goto(f"{stack.url}/queues/?{stack.here}")
-    live(page)
-    bar = page.get_by_role("progressbar")
-    expect(bar).not_to_be_visible()
-    waiting: list[Route] = []
-    page.route("**/queues/?*sort=name*", lambda route: waiting.append(route))
-    page.get_by_role("columnheader", name="Queue").get_by_role("link").click()
-    expect(bar).to_be_visible()
-    waiting.pop().continue_()
-    expect(bar).not_to_be_visible()
-    assert page.evaluate(STILL_THERE)
-    page.evaluate("dispatchEvent(new Event('beforeunload'))")  # the browser begins to load another page
-    expect(bar).to_be_visible()
-    page.keyboard.press("Escape")
-    expect(bar).not_to_be_visible()
-
-
-def test_what_htmx_cant_fetch_the_browser_shows(stack: Stack, page: Page, watch: Watch) -> None:
-    watch.expect("503")
-    page.goto(f"{stack.url}/queues/?{stack.here}")
-    page.route("**/queues/?*sort=name*", lambda route: route.fulfill(status=503, body="<h1>Later</h1>", content_type="text/html"))
-    page.get_by_role("columnheader", name="Queue").get_by_role("link").click()
-    expect(page.get_by_role("heading", name="Later")).to_be_visible()

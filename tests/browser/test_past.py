@@ -33,7 +33,9 @@ def queue(stack: Stack) -> Iterator[str]:
     stack.node.api("DELETE", f"queues/{stack.vhost}/ledger")
 
 
-def test_a_moment_agrees_with_the_broker_is_shared_by_its_link_and_esc_leads_back(stack: Stack, open_context: OpenContext, queue: str) -> None:
+def test_a_moment_agrees_with_the_broker_is_shared_by_its_link_and_esc_leads_back_to_the_clock_which_links_to_another(
+    stack: Stack, open_context: OpenContext, queue: str
+) -> None:
     page = open_context().new_page()
     page.goto(f"{stack.url}/queues/?{stack.here}")
     stack.publish(queue, 7)
@@ -61,13 +63,9 @@ def test_a_moment_agrees_with_the_broker_is_shared_by_its_link_and_esc_leads_bac
     expect(shown(other, queue)).to_have_text("12")
     expect(other.locator("#live-badge")).to_have_attribute("data-state", "live", timeout=RECOVERY_MS)
 
-
-def test_the_slider_goes_where_it_is_pointed_at_and_the_clock_is_a_link_to_the_moment(stack: Stack, open_context: OpenContext) -> None:
-    page = open_context().new_page()
-    page.goto(f"{stack.url}/queues/?{stack.here}")
-    page.get_by_title("Link to this moment").click()
-    expect(page.get_by_text("You see the past")).to_be_visible()
-    here = page.url
+    other.get_by_title("Link to this moment").click()
+    expect(other.get_by_text("You see the past")).to_be_visible()
+    here = other.url
     assert "at=" in here and "at=now" not in here
-    page.get_by_role("link", name="5 s earlier").click()
-    page.wait_for_url(lambda url: url != here and "at=" in url)
+    other.get_by_role("link", name="5 s earlier").click()
+    other.wait_for_url(lambda url: url != here and "at=" in url)

@@ -6,9 +6,11 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Stack, Watch
+from tests.browser.test_every_page import wrong_with
 from tests.waiting import wait_until
 
 END_MS = 30_000
+FOUND_SECONDS = 40
 TASKS = "tests.workers.celery_app"
 
 
@@ -38,20 +40,10 @@ def wait_for_the_consumer(stack: Stack, page: Page) -> None:
     wait_until(lambda: "a@tests" in page.request.get(f"{stack.url}/send/?{stack.here}&task={TASKS}.add&queue=jobs").text(), seconds=40)
 
 
-def test_a_task_that_succeeds_is_followed_to_its_result(stack: Stack, page: Page) -> None:
-    wait_for_the_consumer(stack, page)
-    fill(stack, page, "add", "[2, 3]", queue="jobs")
-    expect(page.locator("[data-prediction]")).to_contain_text("a@tests")
-    confirm(page)
-    expect(page.locator(".follow-state")).to_contain_text("succeeded", timeout=END_MS, ignore_case=True)
-    expect(page.locator("[aria-label=Result]")).to_have_text("5")
-    expect(page.get_by_text("a@tests").first).to_be_visible()
-    expect(page.locator(".compared-table")).to_contain_text("worker node a@tests a@tests as predicted", use_inner_text=True)
-
-
-def test_where_it_will_go_follows_what_is_typed(stack: Stack, page: Page) -> None:
+def test_a_task_goes_where_the_form_predicts_while_it_is_typed_and_is_followed_to_its_result_and_its_route(stack: Stack, page: Page) -> None:
     wait_for_the_consumer(stack, page)
     page.goto(f"{stack.url}/send/?{stack.here}")
+    assert wrong_with(page) == []
     panel = page.locator("[data-prediction]")
     expect(panel).to_contain_text("Enter a task name")
     page.locator("#task").fill(f"{TASKS}.add")
@@ -59,6 +51,21 @@ def test_where_it_will_go_follows_what_is_typed(stack: Stack, page: Page) -> Non
     expect(panel).to_contain_text("a@tests")
     page.locator("#queue").fill("no-such-queue")
     expect(panel).to_contain_text("unroutable, lost")
+    page.locator("#queue").fill("jobs")
+    page.locator("#args").fill("[2, 3]")
+    check(page)
+    expect(panel).to_contain_text("a@tests")
+    confirm(page)
+    expect(page.locator(".follow-state")).to_contain_text("succeeded", timeout=END_MS, ignore_case=True)
+    expect(page.locator("[aria-label=Result]")).to_have_text("5")
+    expect(page.get_by_text("a@tests").first).to_be_visible()
+    expect(page.locator(".compared-table")).to_contain_text("worker node a@tests a@tests as predicted", use_inner_text=True)
+    page.get_by_role("link", name="Open the task").click()
+    page.get_by_role("link", name="Trace its route").click()
+    received = page.get_by_role("row", name="Received by")
+    expect(received).to_contain_text("a@tests")
+    wait_until(lambda: page.reload() and page.locator("tr", has_text="Received by").locator("[data-level=ok]").count(), FOUND_SECONDS)
+    expect(page.get_by_role("row", name="Intended queue")).to_contain_text("jobs")
 
 
 def test_a_task_that_fails_shows_its_traceback(stack: Stack, page: Page) -> None:

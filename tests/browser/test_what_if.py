@@ -7,12 +7,12 @@ from playwright.sync_api import Page, expect
 
 from script.screenshots import serious
 from tests.browser.conftest import Stack
-
-NEAR_MISS = "/routing/?exchange=orders&routing_key=order.new.us&expected=reports"
+from tests.browser.test_every_page import NEAR_MISS, wrong_with
 
 
 def test_from_a_near_miss_to_what_would_help(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}{NEAR_MISS}&{stack.here}")
+    assert wrong_with(page) == []
     panel = page.get_by_role("region", name="What if")
     panel.get_by_role("listitem").filter(has_text="Changing binding order.*.eu to order.*.*").get_by_role("link", name="compare before and after").click()
     expect(panel).to_contain_text("It would reach queue reports instead of no queue.")
