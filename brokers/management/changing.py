@@ -5,14 +5,15 @@ A virtual host of the lab is named `hareline.<installation id>.lab.<number>`. Li
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from brokers import lab_names
 from brokers.addresses import BrokerAddress
-from brokers.errors import BrokerRefused, ObjectNotFound
+from brokers.errors import BrokerError, BrokerRefused, ObjectNotFound
 from brokers.management.management_api import Limits, ManagementApi
 from brokers.management.urls import quoted
 
@@ -20,6 +21,8 @@ MOST_CONNECTIONS, MOST_QUEUES = 60, 30
 BOUND = {"max-length": 5_000, "max-length-bytes": 20_000_000, "expires": 3_600_000}
 """Of each queue of the lab, by an operator policy. `expires`: an hour without consumers, as where Hareline is never started again."""
 _PATIENCE = Limits(connect_seconds=2.0, read_seconds=6.0, total_seconds=8.0)
+MOST_SECONDS = 16.0
+"""Of one step; the last request that begins within it ends before the lease of the lab's process, 30 s."""
 JSON = Mapping[str, Any]
 
 
@@ -39,7 +42,8 @@ def delete_vhost(api: ManagementApi, name: str) -> None:
 class LabVhosts:
     """The virtual hosts of the lab in one broker. Errors are those of `brokers.errors`."""
 
-    def __init__(self, address: BrokerAddress, ca_file: str | None, installation: str) -> None:
+    def __init__(self, address: BrokerAddress, ca_file: str | None, installation: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._began = clock, clock()
         self._api, self._user, self._broker = ManagementApi(address, ca_file, _PATIENCE), address.user, address.name
         self.prefix = lab_names.prefix(installation)
 
@@ -49,6 +53,7 @@ class LabVhosts:
 
     def make(self, name: str, definitions: JSON) -> None:
         """Makes it with its limits and what is declared in it. Raises BrokerRefused, with what the user lacks, where it may not."""
+        self._began = self._clock()
         try:
             self._put(f"/api/vhosts/{quoted(name)}", {"description": "Hareline's lab, removed when the experiment ends"})
             self._put(f"/api/permissions/{quoted(name)}/{quoted(self._user)}", {"configure": ".*", "write": ".*", "read": ".*"})
@@ -62,11 +67,14 @@ class LabVhosts:
 
     def declare(self, name: str, definitions: JSON) -> None:
         """Declares what an export of definitions holds, where it is missing."""
+        self._in_time()
         self._api.change("POST", f"/api/definitions/{quoted(name)}", msgspec.json.encode(definitions))
 
     def replace_queues(self, name: str, gone: Sequence[str], definitions: JSON) -> None:
         """Removes these queues, with their messages and bindings, then declares."""
+        self._began = self._clock()
         for queue in gone:
+            self._in_time()
             try:
                 delete_queue(self._api, name, queue)
             except ObjectNotFound:
@@ -85,5 +93,11 @@ class LabVhosts:
     def close(self) -> None:
         self._api.close()
 
+    def _in_time(self) -> None:
+        """Raises BrokerError where a step has taken so long that its next request could outlast the lease of the lab's process."""
+        if self._clock() - self._began > MOST_SECONDS:
+            raise BrokerError(f"{self._broker} answers too slowly: what the experiment needs took more than {MOST_SECONDS:.0f} s")
+
     def _put(self, path: str, body: JSON) -> None:
+        self._in_time()
         self._api.change("PUT", path, msgspec.json.encode(body))

@@ -19,6 +19,7 @@ from dashboard.exchanges import api as exchanges
 from dashboard.failures import api as failures
 from dashboard.findings import api as findings
 from dashboard.flows import api as flows
+from dashboard.lab import api as lab
 from dashboard.layout import history_api
 from dashboard.map import api as whole_map
 from dashboard.operations import about_api
@@ -47,6 +48,6 @@ api = NinjaAPI(
 errors.register(api)
 RESOURCES = (brokers, queues, exchanges, connections, workers, control, tasks, failures, flows,
     findings, send, revoke, again, peek_api, routing, reach_api, history_api, about_api, audit, capacity, periodic, lost_api, statistics,
-    marks_api, changes, comparison, snapshots_api, whole_map, arrangements)  # fmt: skip
+    marks_api, changes, comparison, snapshots_api, whole_map, arrangements, lab)  # fmt: skip
 for resource in RESOURCES:
     api.add_router("", resource.router)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from urllib.parse import urlsplit
 
 import msgspec
 from django.conf import settings
@@ -12,14 +13,14 @@ from django.contrib.auth.models import AnonymousUser
 from brokers import queries as broker_queries
 from brokers.lab_names import prefix
 from dashboard import store
-from dashboard.layout import formatting
+from dashboard.layout import amqp_targets, formatting
 from dashboard.models import LabExperiment, User
 from dashboard.people import access
 from dashboard.people.audited import audited
 from workers.lab.catalog import PATTERNS
 from workers.lab.knobs import Knobs
 
-START, CHANGE, STOP = "start an experiment", "change an experiment", "stop an experiment"
+START, CHANGE, STOP, PROLONG = "start an experiment", "change an experiment", "stop an experiment", "prolong an experiment"
 
 
 def own_prefix() -> str:
@@ -36,14 +37,32 @@ def why_not(user: User | AnonymousUser, broker: str) -> str:
     return ""
 
 
+def unsuitable(broker: str, pattern: str) -> str:
+    """Why a pattern can't run on this broker, as a sentence; "" if it can: machines of the five arrangements are addresses of this machine."""
+    address = amqp_targets.address(broker)
+    if pattern != "arrangements" or address is None:
+        return ""
+    at = urlsplit(address.amqp_url or address.urls[0])
+    if at.scheme == "amqps":
+        return f"{PATTERNS[pattern].name} can’t run on {broker}: with TLS its machines are not addresses of the broker’s machine."
+    if (at.hostname or "") == "localhost" or (at.hostname or "").startswith("127."):
+        return ""
+    return (
+        f"{PATTERNS[pattern].name} can’t run on {broker}: its machines are the addresses 127.0.0.1 to 127.0.0.3, so the broker has to be on Hareline’s machine."
+    )
+
+
 def note_refusal(user: User | AnonymousUser, action: str, broker: str, name: str, why: str, now: datetime) -> None:
     store.audit(user, action, store.REFUSED, now, broker=broker[:200], name=name[:500], detail={"reason": why})
 
 
 def start(user: User | AnonymousUser, broker: str, pattern: str, now: datetime) -> LabExperiment | str:
-    """What the lab's process is to run, or why it can't run more."""
+    """What the lab's process is to run, or why it can't run this, or no more."""
     knobs = _stored(PATTERNS[pattern].defaults)
     with audited(user, START, broker=broker, name=PATTERNS[pattern].name, pattern=pattern) as act:
+        if why := unsuitable(broker, pattern):
+            act.failed(why)
+            return why
         try:
             made = store.begin_experiment(user, broker, broker_queries.installation_id() or "unknown", pattern, knobs, now)
         except store.LabFull as error:
@@ -70,6 +89,15 @@ def stop(user: User | AnonymousUser, found: LabExperiment) -> None:
     with audited(user, STOP, broker=found.broker, vhost=found.vhost, name=PATTERNS[found.pattern].name, experiment=found.pk) as act:
         if not store.stop_experiment(found.pk, user.get_username()):
             act.unchanged()
+
+
+def prolong(user: User | AnonymousUser, found: LabExperiment) -> None:
+    with audited(user, PROLONG, broker=found.broker, vhost=found.vhost, name=PATTERNS[found.pattern].name, experiment=found.pk) as act:
+        ends_at = store.prolong_experiment(found.pk)
+        if ends_at is None:
+            act.unchanged()
+        else:
+            act.detail["ends_at"] = ends_at.isoformat()
 
 
 def knobs_of(found: LabExperiment) -> Knobs:

@@ -22,6 +22,7 @@ from dashboard.lab.runner import LEASE
 from dashboard.layout import formatting
 from dashboard.layout.levels import Word
 from dashboard.models import LabExperiment, User
+from dashboard.store import LONGEST_EXPERIMENT
 from workers.lab import plans
 from workers.lab.catalog import PATTERNS, Pattern
 from workers.lab.knobs import KNOBS, Knob, Knobs, read
@@ -59,17 +60,24 @@ class Message(msgspec.Struct, frozen=True):
     why: str
 
 
+class Offer(msgspec.Struct, frozen=True):
+    """A pattern, and each broker where it may be started with the reason why it can't run there, "" if it can."""
+
+    pattern: Pattern
+    brokers: list[tuple[str, str]]
+
+
 class LabPage:
     """`brokers`: of those that this person may see, the ones that are marked for the lab; `allowed`: of these, where they may start something."""
 
     def __init__(self, scope: Scope, user: User | AnonymousUser, brokers: list[str], now: datetime, problem: str = "") -> None:
         self.now, self.problem = now, problem
-        self.patterns = list(PATTERNS.values())
         self.brokers = [name for name in brokers if name in settings.LAB]
         self.others = [name for name in brokers if name not in settings.LAB]
         why_not = {name: action.why_not(user, name) for name in self.brokers}
         self.refusals = [why for why in why_not.values() if why]
         self.allowed = [name for name, why in why_not.items() if not why]
+        self.patterns = [Offer(one, [(name, action.unsuitable(name, one.key)) for name in self.allowed]) for one in PATTERNS.values()]
         self.active = [ExperimentRow(one, now) for one in queries.active_experiments(scope)]
         self.ended = [ExperimentRow(one, now) for one in queries.ended_experiments(scope)]
         self.notice = NO_PROCESS if self.brokers and leases.holder_of(LEASE, now) is None else ""
@@ -94,6 +102,7 @@ class ExperimentPage:
         self.refusal = action.why_not(user, found.broker)
         self.goes_on = found.state != LabExperiment.ENDED
         self.can_change = self.goes_on and not self.refusal and not found.stopped_by and found.state != LabExperiment.REMOVING
+        self.can_prolong = self.can_change and found.ends_at < found.requested_at + LONGEST_EXPERIMENT
         known: dict[str, Any] = found.measured or {}
         self.measured = known if known.get("revision") == found.revision else {}  # what was measured with other knobs is of other nodes and messages
         self.notice = NO_PROCESS if self.goes_on and leases.holder_of(LEASE, now) is None else ""

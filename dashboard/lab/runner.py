@@ -3,6 +3,7 @@ killed. One process of an installation does; others stand by."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
@@ -24,7 +25,7 @@ from workers.lab.catalog import PATTERNS
 from workers.lab.place import Place
 from workers.lab.process import HostProcess
 
-LEASE, LEASE_SECONDS = "lab", 30.0
+LEASE, LEASE_SECONDS, RENEWED_SECONDS = "lab", 30.0, 2.0
 AGAIN, SWEEP = timedelta(seconds=5), timedelta(minutes=1)
 WRITE = timedelta(seconds=1)
 INTERRUPTED = "Hareline was ended in the middle of it, so that it was removed at the next start."
@@ -35,8 +36,9 @@ log = structlog.get_logger(__name__)
 class Runner:
     """Of this process, `holder`. `start` begins the program of an experiment."""
 
-    def __init__(self, holder: str, installation: str, start: Start = HostProcess) -> None:
-        self.holder, self._installation, self._start = holder, installation, start
+    def __init__(self, holder: str, installation: str, start: Start = HostProcess, clock: Callable[[], float] = time.monotonic) -> None:
+        self.holder, self._installation, self._start, self._clock = holder, installation, start, clock
+        self._leased_at = clock()
         self._vhosts: dict[str, LabVhosts] = {}
         self.running: dict[int, Running] = {}
         self._again_at: dict[int, datetime] = {}
@@ -45,17 +47,32 @@ class Runner:
 
     def round(self, now: datetime) -> bool:
         """False where another process holds the lease: what this one ran it has ended then."""
-        if not leases.take(LEASE, self.holder, now, LEASE_SECONDS):
-            self._end_all()
+        began = self._clock()
+        if not self._has_lease(now, began, again=True):
             return False
         rows = queries.active_experiments(EVERYTHING)
         for gone in self.running.keys() - {row.pk for row in rows}:
             self.running.pop(gone).end()
         for row in rows:
             if self._again_at.get(row.pk, now) <= now:
+                if not self._has_lease(now, began):
+                    return False
                 self._one(row, now)
-        self._sweep({row.vhost for row in rows}, now)
+        if self._has_lease(now, began):
+            self._sweep({row.vhost for row in rows}, now, began)
         return True
+
+    def _has_lease(self, now: datetime, began: float, again: bool = False) -> bool:
+        """Whether this process may go on. The lease is renewed as long as a round takes, so that a broker that hangs does not cost the experiments of others
+        their process; one step lasts less than the lease (`brokers.management.changing`)."""
+        at = self._clock()
+        if not again and at - self._leased_at < RENEWED_SECONDS:
+            return True
+        if leases.take(LEASE, self.holder, now + timedelta(seconds=at - began), LEASE_SECONDS):
+            self._leased_at = at
+            return True
+        self._end_all()
+        return False
 
     def stop(self, now: datetime) -> None:
         """Ends and removes everything, as far as the brokers are there."""
@@ -148,7 +165,7 @@ class Runner:
             return store.note_experiment(row.pk, LabExperiment.REMOVING, problem=_sentence(error))
         return store.note_experiment(row.pk, LabExperiment.ENDED, ended_at=now, problem="")
 
-    def _sweep(self, known: set[str], now: datetime) -> None:
+    def _sweep(self, known: set[str], now: datetime, began: float) -> None:
         """Removes virtual hosts of the lab that no row knows: the database is another one, or was restored."""
         for name in settings.LAB:
             if self._sweep_at.get(name, now) > now:
@@ -157,7 +174,7 @@ class Runner:
             try:
                 vhosts = self._vhosts_of(name)
                 for left in vhosts.found():
-                    if left not in known:
+                    if left not in known and self._has_lease(now, began):
                         vhosts.remove(left)
                         log.info("lab_vhost_removed", broker=name, vhost=left)
             except BrokerError as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,6 +17,8 @@ from dashboard.layout.fragments import polled, vary_on_htmx
 from dashboard.layout.frame import shell_of
 from dashboard.models import LabExperiment
 from workers.lab.catalog import PATTERNS
+
+ACTS: Mapping[str, str] = {"change": lab.CHANGE, "stop": lab.STOP, "prolong": lab.PROLONG}
 
 
 @require_GET
@@ -37,7 +41,7 @@ def start(request: HttpRequest) -> HttpResponse:
     made = lab.start(request.user, broker, pattern, now)
     if isinstance(made, str):
         shown = _page(request, made)
-        return render(request, "lab/index.html", {"page": shown, "now": shown.now}, status=429)
+        return render(request, "lab/index.html", {"page": shown, "now": shown.now}, status=409 if lab.unsuitable(broker, pattern) else 429)
     return redirect("lab_experiment", pk=made.pk)
 
 
@@ -53,15 +57,15 @@ def experiment(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 def change(request: HttpRequest, pk: int, act: str) -> HttpResponse:
-    """Turns the knobs of an experiment, or stops it."""
+    """Turns the knobs of an experiment, prolongs or stops it."""
     found, now = _found(request, pk), timezone.now()
-    if act not in ("change", "stop"):
+    if act not in ACTS:
         raise Http404("There is no such action.")
     if why := lab.why_not(request.user, found.broker):
-        lab.note_refusal(request.user, lab.STOP if act == "stop" else lab.CHANGE, found.broker, found.pattern, why, now)
+        lab.note_refusal(request.user, ACTS[act], found.broker, found.pattern, why, now)
         raise PermissionDenied(why)
-    if act == "stop":
-        lab.stop(request.user, found)
+    if act != "change":
+        (lab.stop if act == "stop" else lab.prolong)(request.user, found)
         return redirect("lab_experiment", pk=pk)
     shown = ExperimentPage(request.user, found, now, {name: value for name, value in request.POST.items() if isinstance(value, str)})
     if shown.problems:

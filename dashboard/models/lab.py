@@ -12,7 +12,8 @@ class LabExperiment(models.Model):
     `stopped_by`; `state` and what came of it are written by the lab's process. REMOVING: its processes have ended, its virtual host may still be there."""
 
     WAITING, STARTING, RUNNING, REMOVING, ENDED = "waiting", "starting", "running", "removing", "ended"
-    ACTIVE = (WAITING, STARTING, RUNNING, REMOVING)
+    RUNS = (WAITING, STARTING, RUNNING)
+    ACTIVE = (*RUNS, REMOVING)
 
     id = models.BigAutoField(primary_key=True)
     user = models.ForeignKey(User, null=True, on_delete=models.SET_NULL)

@@ -5,7 +5,17 @@ from dashboard.store.feeds import make_feed_token, revoke_feed_token, touch_feed
 from dashboard.store.finding_acts import add_silence, comment_on_finding, end_silence, release_finding, take_finding
 from dashboard.store.findings import close_of_other_brokers, delete_old_findings, save_round
 from dashboard.store.invitations import INVITATION_LASTS, accept_invitation, invite, trim_invitations
-from dashboard.store.lab import MOST_EXPERIMENTS, LabFull, begin_experiment, change_experiment, note_experiment, stop_experiment, trim_experiments
+from dashboard.store.lab import (
+    LONGEST_EXPERIMENT,
+    MOST_EXPERIMENTS,
+    LabFull,
+    begin_experiment,
+    change_experiment,
+    note_experiment,
+    prolong_experiment,
+    stop_experiment,
+    trim_experiments,
+)
 from dashboard.store.login_delays import LoginTry, begin_login, end_login, notes_refusal, trim_login_delays, unlock
 from dashboard.store.marks import MARKS_KEPT, add_mark, remove_mark, trim_marks
 from dashboard.store.notifications import (
@@ -57,6 +67,7 @@ __all__ = [
     "ENVIRONMENT_TOKEN",
     "FAILED",
     "INVITATION_LASTS",
+    "LONGEST_EXPERIMENT",
     "MARKS_KEPT",
     "MOST_EXPERIMENTS",
     "MOST_TASK_VIEWS",
@@ -103,6 +114,7 @@ __all__ = [
     "once",
     "pause_target",
     "plan_digest",
+    "prolong_experiment",
     "reached",
     "release_finding",
     "remote_write_to",

@@ -16,6 +16,8 @@ from dashboard.models import LabExperiment, User
 MOST_EXPERIMENTS = 3
 """At once, of all brokers: each is half a dozen processes."""
 EXPERIMENT_LASTS = timedelta(minutes=10)
+LONGEST_EXPERIMENT = timedelta(hours=1)
+"""However often it is prolonged."""
 EXPERIMENTS_KEPT = 200
 
 
@@ -61,6 +63,17 @@ def change_experiment(pk: int, knobs: Mapping[str, Any]) -> bool:
 def stop_experiment(pk: int, by: str) -> bool:
     """False where it has ended, or was stopped before."""
     return bool(LabExperiment.objects.filter(pk=pk, state__in=LabExperiment.ACTIVE, stopped_by="").update(stopped_by=by))
+
+
+def prolong_experiment(pk: int) -> datetime | None:
+    """When it ends now: EXPERIMENT_LASTS later, at most LONGEST_EXPERIMENT after it was requested. None where it has ended, or lasts that long already."""
+    with transaction.atomic():
+        found = LabExperiment.objects.select_for_update().filter(pk=pk, state__in=LabExperiment.RUNS, stopped_by="").first()
+        ends_at = None if found is None else min(found.ends_at + EXPERIMENT_LASTS, found.requested_at + LONGEST_EXPERIMENT)
+        if found is None or ends_at is None or ends_at <= found.ends_at:
+            return None
+        LabExperiment.objects.filter(pk=pk).update(ends_at=ends_at)
+        return ends_at
 
 
 def note_experiment(pk: int, state: str, **fields: Any) -> None:

@@ -26,6 +26,7 @@ CALLS += [
     "capacity",
     "map",
     "arrangements",
+    "lab",
     "periodic-tasks",
     "lost-events",
     "flow",

@@ -111,6 +111,7 @@ def test_who_may_view_some_virtual_hosts_sees_no_experiment_of_others(person: Cl
     found = started(person)
     scoped = Client()
     scoped.force_login(a_person("eve", vhost="/shop"))
+    assert scoped.get("/api/v1/lab").json() == {"items": []}
     assert found.vhost not in text_of(scoped) and "Started by" not in text_of(scoped)
     assert scoped.get(f"/lab/{found.pk}/").status_code == 404
 
@@ -153,6 +154,45 @@ def test_the_knobs_of_a_running_experiment_are_turned_within_their_bounds(person
     assert (found.knobs["nodes"], found.revision) == (5, 2)
     entry = AuditEvent.objects.filter(action="change an experiment", outcome="done").latest("pk")
     assert entry.detail["knobs"] == {"nodes": 5, "rate": 3.5}
+
+
+def test_an_experiment_is_prolonged_by_ten_minutes_up_to_an_hour_in_all(person: Client) -> None:
+    found = started(person)
+    lasts = []
+    for _ in range(7):
+        assert person.post(f"/lab/{found.pk}/prolong/").status_code == 302
+        found.refresh_from_db()
+        lasts.append(round((found.ends_at - found.requested_at).total_seconds() / 60))
+    assert lasts == [20, 30, 40, 50, 60, 60, 60]
+    assert "10 minutes more" not in text_of(person, f"/lab/{found.pk}/") and "an hour in all" in text_of(person, f"/lab/{found.pk}/")
+    entries = AuditEvent.objects.filter(action="prolong an experiment").order_by("pk")
+    assert entries.first().detail["ends_at"] and len(entries) == 7  # type: ignore[union-attr]
+    LabExperiment.objects.update(state=LabExperiment.REMOVING, ends_at=found.requested_at)
+    person.post(f"/lab/{found.pk}/prolong/")
+    found.refresh_from_db()
+    assert found.ends_at == found.requested_at, "what is being removed does not go on"
+
+
+def test_the_five_arrangements_need_a_broker_on_this_machine_without_tls(person: Client, settings: Settings) -> None:
+    assert start(person, "arrangements").status_code == 302
+    for url, why in (("amqp://mq.example", "has to be on Hareline’s machine"), ("amqps://127.0.0.1", "with TLS")):
+        settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url=url),)
+        assert why in text_of(person) and text_of(person).count("<span>Start<") == len(PATTERNS) - 1
+        answer = start(person, "arrangements")
+        assert answer.status_code == 409 and why in html.unescape(answer.content.decode())
+    assert AuditEvent.objects.filter(action="start an experiment", outcome="failed").count() == 2
+    assert start(person, "topics").status_code == 302
+
+
+def test_a_call_lists_experiments_with_what_was_measured_of_their_present_knobs(person: Client, now: datetime) -> None:
+    found = started(person)
+    LabExperiment.objects.update(state=LabExperiment.RUNNING, measured=measured(), measured_at=now)
+    [item] = person.get("/api/v1/lab").json()["items"]
+    assert (item["id"], item["pattern"], item["state"], item["sent"], item["holds"]) == (found.pk, "work_queue", "running", 120, "yes")
+    assert item["nodes"][0] == {"name": "node-1", "queue": "work", "done": 40, "held": 0, "address": "127.0.0.1"}
+    LabExperiment.objects.update(revision=2)
+    [item] = person.get("/api/v1/lab").json()["items"]
+    assert (item["sent"], item["holds"], item["nodes"]) == (None, "unknown", [])
 
 
 def test_a_line_that_no_message_can_have_is_refused_beside_its_field(person: Client) -> None:

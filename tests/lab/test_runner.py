@@ -10,10 +10,11 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from brokers.addresses import BrokerAddress
+from brokers.errors import BrokerError
 from brokers.management.changing import LabVhosts
-from brokers.models import Broker
+from brokers.models import Broker, Lease
 from dashboard import store
-from dashboard.lab.runner import INTERRUPTED, Runner
+from dashboard.lab.runner import INTERRUPTED, LEASE, LEASE_SECONDS, Runner
 from dashboard.models import LabExperiment, User
 from tests.fault_server import Answer, FaultServer
 from workers.lab.place import Place
@@ -175,6 +176,33 @@ def test_one_process_works_and_another_takes_over(broker: FaultServer, runner: R
     assert found.reason == INTERRUPTED
     assert not runner.round(now + timedelta(minutes=1, seconds=1)) and runner.running == {}
     other.stop(now)
+
+
+def test_the_lease_is_renewed_while_a_round_takes_long(broker: FaultServer, now: datetime) -> None:
+    """A broker that hangs for 20 s with each of three experiments: no other process may take over meanwhile."""
+    seconds = [0.0]
+
+    class Hangs(NoProgram):
+        def reports(self) -> list[Report]:
+            seconds[0] += 20
+            return []
+
+    runner = Runner("lab:1", "1f2e", Hangs, lambda: seconds[0])
+    for _ in range(3):
+        requested(now)
+    runner.round(now)
+    assert runner.round(now) and seconds == [60.0]
+    assert Lease.objects.get(name=LEASE).expires_at == now + timedelta(seconds=60 + LEASE_SECONDS)
+    runner.stop(now)
+
+
+def test_what_a_slow_broker_needs_too_long_for_is_given_up_before_the_lease_ends(broker: FaultServer) -> None:
+    seconds = iter(range(0, 1000, 7))
+    vhosts = LabVhosts(BrokerAddress("prod", (broker.url,), "u", "p"), None, "1f2e", lambda: next(seconds))
+    with pytest.raises(BrokerError, match="answers too slowly"):
+        vhosts.make(NAME.format(1), {})
+    assert 1 < len(broker.requests) < 6
+    vhosts.close()
 
 
 def test_where_the_broker_is_no_longer_marked_its_experiments_end(broker: FaultServer, runner: Runner, settings: Settings, now: datetime) -> None:

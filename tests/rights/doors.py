@@ -194,6 +194,7 @@ CALLS: dict[str, Door] = {
     "GET /api/v1/lost-events": sees(),
     "GET /api/v1/marks": sees(),
     "GET /api/v1/nodes": sees(),
+    "GET /api/v1/lab": sees(),
     "GET /api/v1/periodic-tasks": sees(),
     "GET /api/v1/queue": sees("queue", given=_QUEUE),
     "GET /api/v1/queues": sees(),
