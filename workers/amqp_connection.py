@@ -6,7 +6,6 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 import msgspec
 from amqp import Connection
@@ -17,6 +16,7 @@ from django.conf import settings
 from kombu.utils.url import parse_url
 
 from brokers import spoken_protocol, tls_failures
+from workers.amqp_tls import tls_options
 from workers.errors import NothingThere, Refused, Unreachable
 
 CONNECT_SECONDS = 3.0
@@ -116,7 +116,7 @@ def _connected(target: Target, purpose: str) -> Connection:
         userid=parts["userid"],
         password=parts["password"],
         virtual_host=target.vhost,
-        ssl=_tls(target, parts["hostname"]) if parts["transport"] == "amqps" else False,
+        ssl=tls_options(target.ca_file, parts["hostname"]) if parts["transport"] == "amqps" else False,
         connect_timeout=CONNECT_SECONDS,
         read_timeout=ANSWER_SECONDS,
         write_timeout=ANSWER_SECONDS,
@@ -155,10 +155,6 @@ def close_connection(connection: Connection) -> None:
     with contextlib.suppress(OSError, AMQPError):  # it may be broken already
         connection.close()
     connection.collect()
-
-
-def _tls(target: Target, host: str) -> dict[str, Any]:
-    return {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": target.ca_file, "server_hostname": host}
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from brokers.routing.virtual_host import VirtualHostRouter
 
 What = Literal["bindings", "no way out", "alternate", "dead letters", "loop", "unknown"]
 MOST_OF_A_KIND, MOST_BINDINGS = 100, 5
+NO_WAY_OUT: What = "no way out"
 OF_RABBITMQ = "amq.rabbitmq."
 
 
@@ -40,14 +41,15 @@ def is_of_queue(fault: TopologyFault) -> bool:
 
 
 def faults(router: VirtualHostRouter, machinery: Collection[str] = ()) -> list[TopologyFault]:
-    """Everything that is wrong. `machinery`: exchanges of Celery's events and remote control, which are bound only while somebody listens."""
+    """Everything that is wrong, of each kind but exchanges without a way out the first MOST_OF_A_KIND. `machinery`: exchanges of Celery's
+    events and remote control, which are bound only while somebody listens."""
     vhost, own = router.vhost, {*machinery, DELAYED_DELIVERY}
     dead = {name for name in without_way_out(router) if not _is_left_out(name, own)}
     found: list[TopologyFault] = []
     for name, exchange in sorted(router.exchanges.items()):
         if not _is_left_out(name, own) and (wrong := binding_faults(exchange)):
             found.append(TopologyFault("bindings", vhost, name, bindings=tuple(wrong[:MOST_BINDINGS]), count=len(wrong)))
-    found += [TopologyFault("no way out", vhost, name) for name in sorted(dead)]
+    found += [TopologyFault(NO_WAY_OUT, vhost, name) for name in sorted(dead)]
     found += [TopologyFault("alternate", vhost, one.name, one.target, one.missing) for one in alternates_to_nowhere(router, dead)]
     found += [TopologyFault("dead letters", vhost, one.name, one.target, one.missing, one.key) for one in dead_letters_to_nowhere(router, dead)]
     found += [TopologyFault("loop", vhost, one.queues[0], queues=one.queues, kind=one.kind) for one in dead_letter_loops(router)]
@@ -61,6 +63,9 @@ def _is_left_out(name: str, own: Collection[str]) -> bool:
 def _first_of_each(found: Iterable[TopologyFault]) -> Iterable[TopologyFault]:
     counted: dict[str, int] = {}
     for one in found:
+        if one.what == NO_WAY_OUT:  # of these only the ones that are published to count, which is not known here
+            yield one
+            continue
         counted[one.what] = counted.get(one.what, 0) + 1
         if counted[one.what] <= MOST_OF_A_KIND:
             yield one

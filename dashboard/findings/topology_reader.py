@@ -14,7 +14,7 @@ from brokers.models import Broker, VirtualHost
 from brokers.queries import fingerprints, for_findings, topologies
 from brokers.routing.fields import InvalidQuestion
 from brokers.routing.virtual_host import VirtualHostRouter
-from dashboard.findings.topology_faults import TopologyFault, faults, is_of_queue
+from dashboard.findings.topology_faults import MOST_OF_A_KIND, NO_WAY_OUT, TopologyFault, faults, is_of_queue
 from workers import queries as worker_queries
 
 log = structlog.get_logger(__name__)
@@ -70,11 +70,12 @@ class TopologyReader:
         exchanges = for_findings.exchanges_by_name(broker.pk, vhost, {one.name for one in found if not is_of_queue(one)})
         queues = for_findings.queues_by_name(broker.pk, vhost, {one.name for one in found if is_of_queue(one)})
         self._published_at |= {pk: now for pk, rate in exchanges.values() if rate}
-        placed = []
+        placed, without = [], 0
         for one in found:
             pk = queues.get(one.name) if is_of_queue(one) else exchanges.get(one.name, (None, None))[0]
             if one.what == "unknown":
                 placed.append(one)
-            elif pk is not None and (one.what != "no way out" or pk in self._published_at):
+            elif pk is not None and (one.what != NO_WAY_OUT or (pk in self._published_at and without < MOST_OF_A_KIND)):
+                without += one.what == NO_WAY_OUT
                 placed.append(msgspec.structs.replace(one, pk=pk))
         return placed

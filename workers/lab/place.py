@@ -7,6 +7,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import msgspec
 
+from workers.amqp_tls import tls_options
+
 TRANSPORT = "workers.lab.source_address:Transport"
 
 
@@ -35,7 +37,7 @@ class Place(msgspec.Struct, frozen=True):
         parts = urlsplit(self.url)
         if parts.scheme != "amqps":
             return None
-        return {"cert_reqs": 2, "ca_certs": self.ca_file, "server_hostname": unquote(parts.hostname or "")}  # 2: ssl.CERT_REQUIRED
+        return tls_options(self.ca_file, unquote(parts.hostname or ""))
 
     def options(self, name: str, address: str) -> dict[str, Any]:
         """Kombu's options of a connection that the broker lists under `name` and that comes from `address`."""

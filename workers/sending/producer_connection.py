@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
 from collections.abc import Iterator, Sequence
 
 from amqp.exceptions import AMQPError
@@ -12,6 +11,7 @@ from kombu.exceptions import KombuError
 from kombu.utils.url import parse_url
 
 from workers.amqp_connection import CONNECT_SECONDS, Target, explained, wrong_port
+from workers.amqp_tls import tls_options
 from workers.errors import Unreachable, WatchError
 
 CONFIRM_SECONDS = 5.0
@@ -47,7 +47,7 @@ def own_errors() -> Iterator[None]:
 
 def _connection(target: Target) -> Connection:
     parts = parse_url(target.url)
-    tls = {"cert_reqs": ssl.CERT_REQUIRED, "ca_certs": target.ca_file, "server_hostname": parts["hostname"]} if parts["transport"] == "amqps" else False
+    tls = tls_options(target.ca_file, parts["hostname"]) if parts["transport"] == "amqps" else False
     return Connection(
         parts["hostname"],
         userid=parts["userid"],
