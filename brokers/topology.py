@@ -1,6 +1,7 @@
 """The shape of a virtual host: exchanges, queues, bindings and policies, as data that can be hashed, stored and compared.
 
-Pure. Where a message goes is decided in `brokers.routing`.
+Pure. Where a message goes is decided in `brokers.routing`. Definitions are not tracked by the garbage collector: they refer to no other, and while tens of
+thousands are read it would search them again and again.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 
-class ExchangeDefinition(msgspec.Struct, frozen=True, order=True):
+class ExchangeDefinition(msgspec.Struct, frozen=True, order=True, gc=False):
     name: str
     type: str
     durable: bool = True
@@ -21,7 +22,7 @@ class ExchangeDefinition(msgspec.Struct, frozen=True, order=True):
     policy: str = ""
 
 
-class QueueDefinition(msgspec.Struct, frozen=True, order=True):
+class QueueDefinition(msgspec.Struct, frozen=True, order=True, gc=False):
     name: str
     type: str = ""
     durable: bool = True
@@ -30,7 +31,7 @@ class QueueDefinition(msgspec.Struct, frozen=True, order=True):
     arguments: dict[str, Any] = {}
 
 
-class BindingDefinition(msgspec.Struct, frozen=True, order=True):
+class BindingDefinition(msgspec.Struct, frozen=True, order=True, gc=False):
     source: str
     destination: str
     destination_type: str  # queue, exchange

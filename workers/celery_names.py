@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
@@ -53,13 +54,20 @@ class CeleryNames(msgspec.Struct, frozen=True):
         >>> CeleryNames(control_exchanges=("team.control",)).hostname_of("celery@a.b.team.control.pidbox")
         'celery@a.b'
         """
+        if not queue.endswith(PIDBOX):
+            return None
         endings = sorted((f".{pidbox}" for pidbox in (*self.pidboxes, f"{CONTROL_EXCHANGE}{PIDBOX}")), key=len, reverse=True)
         ending = next((ending for ending in endings if queue.endswith(ending)), None)
         return None if ending is None else queue.removesuffix(ending) or None
 
     def is_event_queue(self, queue: str) -> bool:
         """Whether it is a queue in which a worker or a monitor receives events."""
-        return queue.startswith(tuple(f"{prefix}." for prefix in (*self.event_queue_prefixes, EVENT_QUEUE_PREFIX)))
+        return queue.startswith(_beginnings(self.event_queue_prefixes))
+
+
+@lru_cache(256)
+def _beginnings(event_queue_prefixes: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(f"{prefix}." for prefix in (*event_queue_prefixes, EVENT_QUEUE_PREFIX))
 
 
 DEFAULT = CeleryNames()

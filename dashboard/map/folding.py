@@ -4,13 +4,31 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 
 import msgspec
 
 from dashboard.layout.map_links import CONSUMERS, EXCHANGE, PUBLISHER, QUEUE, WORKER, node_id
-from dashboard.map.graph import CONSUME, CONTROL, DELAYED, EVENTS, HARELINE, Edge, EdgeKey, Graph, Node
+from dashboard.map.graph import (
+    ALTERNATE,
+    BINDING,
+    CONSUME,
+    CONTROL,
+    DEAD_LETTER,
+    DELAYED,
+    EVENTS,
+    EXCHANGE_BINDING,
+    FEDERATION,
+    HARELINE,
+    PUBLISH,
+    SHOVEL,
+    Edge,
+    EdgeKey,
+    Graph,
+    Node,
+)
+from dashboard.map.selection import part_of
 from dashboard.map.since import CHANGED
 from workers.name_patterns import pattern_of
 
@@ -23,6 +41,9 @@ OWN_NAMES: Mapping[str, str] = {
     DELAYED: "Celery’s delayed delivery",
     HARELINE: "Hareline’s own",
 }
+_EDGE_KINDS = (BINDING, EXCHANGE_BINDING, ALTERNATE, DEAD_LETTER, PUBLISH, CONSUME, FEDERATION, SHOVEL)
+_OUT, _INTO = ({kind: 2 * number + direction for number, kind in enumerate(_EDGE_KINDS)} for direction in (0, 1))
+_DIRECTIONS = 2 * len(_EDGE_KINDS)
 _FIRST_PART, _LAST_PART = re.compile(r"[^._:/@-]+"), re.compile(r"(.+[._:/@-])[^._:/@-]+", re.DOTALL)
 
 
@@ -83,15 +104,18 @@ def alike(graph: Graph, but: Collection[str] = ()) -> dict[str, Node]:
     return found
 
 
-def _around(graph: Graph, left: Collection[str], patterns: Mapping[str, str]) -> Mapping[str, set[object]]:
-    """{node: what its edges look like: direction, kind, and kind and pattern of the other end}."""
-    looks = {one: (node.kind, patterns[one]) for one, node in graph.nodes.items()}
-    found: defaultdict[str, set[object]] = defaultdict(set)
-    for source, target, kind in graph.edges:
-        if source in left:
-            found[source].add((kind, looks[target]))
-        if target in left:
-            found[target].add((looks[source], kind))
+def _around(graph: Graph, left: Collection[str], patterns: Mapping[str, str]) -> Mapping[str, Collection[int]]:
+    """{node: what its edges look like: direction, kind, and kind and pattern of the other end}, each as a number, of which tens of thousands are soon made."""
+    numbers: dict[tuple[str, str], int] = {}
+    looks = {one: _DIRECTIONS * numbers.setdefault((node.kind, patterns[one]), len(numbers)) for one, node in graph.nodes.items()}
+    found: dict[str, Collection[int]] = {}
+    for one in left:
+        seen = found[one] = set()
+        for edge in graph.of(one):
+            if edge.source == one:
+                seen.add(looks[edge.target] + _OUT[edge.kind])
+            if edge.target == one:
+                seen.add(looks[edge.source] + _INTO[edge.kind])
     return found
 
 
@@ -127,36 +151,32 @@ def contracted(graph: Graph, stands_for: Mapping[str, Node]) -> Graph:
     members: dict[str, list[str]] = defaultdict(list)
     for one, fold in stands_for.items():
         members[fold.id].append(one)
-    nodes: dict[str, Node] = {}
-    for node in graph.nodes.values():
-        group = stands_for.get(node.id)
-        if group is None:
-            nodes[node.id] = node
-        elif group.id not in nodes:
-            nodes[group.id] = msgspec.structs.replace(group, facts=Group(tuple(members[group.id])))
-    return Graph.of_edges(nodes, _edges(graph, stands_for))
+    folds = {fold.id: fold for fold in stands_for.values()}
+    groups = [msgspec.structs.replace(fold, facts=Group(tuple(members[one]))) for one, fold in folds.items()]
+    return part_of(graph, [one for one in graph.nodes if one not in stands_for]).extended(groups, _edges(graph, stands_for))
 
 
-def _edges(graph: Graph, stands_for: Mapping[str, Node]) -> dict[EdgeKey, Edge]:
+def _edges(graph: Graph, stands_for: Mapping[str, Node]) -> Iterable[Edge]:
     """Those of the groups, without what is within one, and without who consumes Celery's machinery, which each worker node does."""
     ids = {one: fold.id for one, fold in stands_for.items()}
     busy = {one for one, fold in stands_for.items() if fold.own in (CONTROL, EVENTS)}
-    found: dict[EdgeKey, Edge] = {}
     merged: dict[EdgeKey, Edge] = {}
-    for key, edge in graph.edges.items():
-        source, target = ids.get(key[0]), ids.get(key[1])
-        if source is None and target is None:
-            found[key] = edge
-        elif source != target and not (edge.kind == CONSUME and key[0] in busy):
-            ends = (source or key[0], target or key[1], edge.kind)
-            known = merged.get(ends)
+    for member in stands_for:
+        for edge in graph.of(member):
+            start, end = edge.source, edge.target
+            if start != member and start in ids:
+                continue  # it comes with its other end
+            source, target = ids.get(start, start), ids.get(end, end)
+            if source == target or (edge.kind == CONSUME and start in busy):
+                continue
+            known = merged.get((source, target, edge.kind))
             if known is None:
-                merged[ends] = Edge(*ends, list(edge.keys), edge.note, edge.level, edge.rate, edge.change)
+                merged[source, target, edge.kind] = Edge(source, target, edge.kind, list(edge.keys), edge.note, edge.level, edge.rate, edge.change)
             else:
                 known.keys += edge.keys
                 known.change = known.change if known.change == edge.change else CHANGED
                 known.rate = known.rate if edge.rate is None else (known.rate or 0.0) + edge.rate
-    return found | merged
+    return merged.values()
 
 
 def stands_for(graph: Graph, group: Callable[[Node], Node | None], but: Collection[str] = ()) -> dict[str, Node]:

@@ -33,7 +33,7 @@ MOST_KEPT = 500_000
 """Nodes and edges of all graphs of definitions that are kept."""
 MOST_VHOSTS = 20
 _POLICY_KEYS = ("dead-letter-exchange", "alternate-exchange", "federation-upstream", "federation-upstream-set", "federation-upstream-pattern")
-_kept: OrderedDict[tuple[int, str, Scope], tuple[weakref.ref[Topology], Any, Graph]] = OrderedDict()
+_kept: OrderedDict[tuple[int, str, Scope], tuple[weakref.ref[Topology], Any, tuple[Graph, Mapping[str, int]]]] = OrderedDict()
 
 
 class Place:
@@ -53,7 +53,7 @@ class Place:
     @cached_property
     def bindings_out(self) -> Mapping[str, int]:
         """How many there are, by exchange."""
-        return Counter([one.source for one in self.topology.bindings])
+        return self._structure()[1]
 
     @cached_property
     def names(self) -> CeleryNames:
@@ -103,7 +103,7 @@ class Place:
     @cached_property
     def graph(self) -> Graph:
         """All that is visible. Clients have no history: at a past moment there are the worker nodes alone, with the queues that they reported last."""
-        base = self._structure()
+        base, _ = self._structure()
         if self.at is not None:
             then = base.extended(*Clients(self.broker.pk, self.vhost, list(self.workers.values())).parts())
             return then if self.since is None else self._compared(then)
@@ -131,16 +131,17 @@ class Place:
         facts = queries.visible_queue_facts(self.scope, self.broker, self.vhost, self.state)
         return {key: policies[name] for key, (name, _) in facts.policies.items() if name in policies}
 
-    def _structure(self) -> Graph:
+    def _structure(self) -> tuple[Graph, Mapping[str, int]]:
+        """(the graph of the definitions, how many bindings each exchange has)."""
         key = (self.broker.pk, self.vhost, self.scope.of_objects)
         known, used = _kept.get(key), (self.settings, self.names)
         if known is not None and known[0]() is self.topology and known[1] == used:
             return known[2]
-        found = structure(self.broker.pk, self.topology, self.settings, self.names)
+        found = structure(self.broker.pk, self.topology, self.settings, self.names), Counter(one.source for one in self.topology.bindings)
         if self.at is None:
             _kept.pop(key, None)
             _kept[key] = (weakref.ref(self.topology), used, found)
-            kept.drop_oldest(_kept, MOST_KEPT, lambda one: len(one[2].nodes) + len(one[2].edges))
+            kept.drop_oldest(_kept, MOST_KEPT, lambda one: len(one[2][0].nodes) + len(one[2][0].edges))
         return found
 
     def _publishers(self) -> dict[str, list[Mapping[str, Any]]]:

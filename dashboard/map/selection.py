@@ -54,15 +54,14 @@ def containing(graph: Graph, text: str) -> list[str]:
 
 def part_of(graph: Graph, ids: Collection[str]) -> Graph:
     """These nodes, and the edges between them."""
+    if 2 * len(ids) > len(graph.nodes):
+        return graph.without(graph.nodes.keys() - set(ids))
     nodes = {one: graph.nodes[one] for one in ids}
     edges: dict[EdgeKey, Edge] = {}
-    if 2 * len(nodes) > len(graph.nodes):
-        edges = {key: edge for key, edge in graph.edges.items() if key[0] in nodes and key[1] in nodes}
-    else:
-        for one in nodes:
-            for edge in graph.of(one):
-                if edge.source == one and edge.target in nodes:  # else it comes with its other end
-                    edges[edge.source, edge.target, edge.kind] = edge
+    for one in nodes:
+        for edge in graph.of(one):
+            if edge.source == one and edge.target in nodes:  # else it comes with its other end
+                edges[edge.source, edge.target, edge.kind] = edge
     return Graph.of_edges(nodes, edges)
 
 

@@ -9,7 +9,7 @@ from math import log10
 from brokers.queries import ExchangeFigures, QueueFigures
 from dashboard.findings.open_now import OpenNow
 from dashboard.layout.levels import rank
-from dashboard.layout.map_links import EXCHANGE, QUEUE
+from dashboard.layout.map_links import EXCHANGE, QUEUE, node_id
 from dashboard.map.clients import Program
 from dashboard.map.folding import OWN_NAMES, Group, alike, application, contracted, machinery, stands_for, virtual_host
 from dashboard.map.graph import UNUSED, Graph, Node, joined
@@ -44,9 +44,17 @@ class Shown:
     def findings_of(self, node: Node) -> list[Finding]:
         """Those that are open about the node, or about anything that is folded in it, the worst first."""
         if isinstance(node.facts, Group):
-            found = [one for member in node.facts.members for one in self.findings_of(self.everything.nodes[member])] if self.findings else []
-            return sorted(found, key=lambda one: rank(one.level))
-        return self.findings.get((node.kind, node.broker_id, node.vhost, node.name), [])
+            return self._findings_of_groups.get(node.id, [])
+        return self.findings.get((node.kind, node.broker_id, node.vhost, node.name), []) if self.findings else []
+
+    @cached_property
+    def _findings_of_groups(self) -> Mapping[str, list[Finding]]:
+        found: dict[str, list[Finding]] = {}
+        for (kind, broker_id, vhost, name), some in self.findings.items():
+            group = self._folds.get(node_id(kind, broker_id, vhost, name))
+            if group is not None:
+                found.setdefault(group.id, []).extend(some)
+        return {one: sorted(some, key=lambda each: rank(each.level)) for one, some in found.items()}
 
     @cached_property
     def starts(self) -> list[str]:
@@ -76,45 +84,50 @@ class Shown:
             ids = [one for one in ids if nodes[one].kind == wanted.kind or (wanted.looks_for and not self._away[one])]
         if not wanted.own:
             ids = [one for one in ids if nodes[one].own != UNUSED or self.everything.of(one) or (wanted.looks_for and not self._away[one])]
-        if len(ids) == len(nodes):
-            return self.everything
-        left_out = nodes.keys() - set(ids)
-        if not any(self.everything.of(one) for one in left_out):
-            return self.everything.without_alone(left_out)
-        return part_of(self.everything, ids)
+        return self.everything if len(ids) == len(nodes) else part_of(self.everything, ids)
 
     @cached_property
-    def graph(self) -> Graph:
+    def _folds(self) -> Mapping[str, Node]:
+        """{node: the group that stands for it}."""
         wanted, found = self.wanted, self.selected
         but = {*wanted.opened, *self.starts} if wanted.focus or wanted.path else set(wanted.opened)
         if wanted.zoom != OBJECTS:
-            return contracted(found, stands_for(found, virtual_host if wanted.zoom == "vhost" else application, but))
+            return stands_for(found, virtual_host if wanted.zoom == "vhost" else application, but)
         folds = {} if wanted.own else stands_for(found, machinery, but)
         if wanted.alike:
             troubled = {one for one, node in found.nodes.items() if node.change or self.findings_of(node)} if self.findings or wanted.since else set()
             folds |= alike(found, but | troubled)
-        return contracted(found, folds)
+        return folds
+
+    @cached_property
+    def graph(self) -> Graph:
+        return contracted(self.selected, self._folds)
 
     @cached_property
     def order(self) -> Order:
-        """What is nearest to what is looked for first, then what changed, then what has a finding, then what moves and waits most."""
-        return {node.id: (*self._important(node), node.name, node.id) for node in self.graph.nodes.values()}
+        """What is nearest to what is looked for first, then what changed, then what has a finding, then what moves and waits most; in that order."""
+        found = {one: (*self._important(node), node.name, one) for one, node in self.graph.nodes.items()}
+        return {one: found[one] for one in sorted(found, key=found.__getitem__)}
 
     def _important(self, node: Node) -> tuple[float, ...]:
         away = min((self._away.get(one, _FAR) for one in members_of(node)), default=_FAR) if self.starts else 0
-        found = self.findings_of(node)
+        found = self.findings_of(node) if self.findings else None
         changed = any(self.everything.nodes[one].change for one in members_of(node)) if self.wanted.since else False
         return away, not changed, rank(found[0].level) if found else _RANK_OF_HEALTHY, -self._activity(node)
 
     def _activity(self, node: Node) -> float:
         total = log10(1 + len(self.graph.of(node.id)))
-        for member in members_of(node):
-            one = self.everything.nodes[member]
-            if one.kind == QUEUE and (queue := self.queue_figures(one)):
-                total += (queue.publish_per_second or 0) + (queue.deliver_per_second or 0) + log10(1 + (queue.depth or 0))
-            elif one.kind == EXCHANGE and (exchange := self.exchange_figures(one)):
-                total += (exchange.publish_in_per_second or 0) + (exchange.publish_out_per_second or 0)
-        return total + ((node.facts.rate or 0) if isinstance(node.facts, Program) else 0)
+        if isinstance(node.facts, Group):
+            nodes = self.everything.nodes
+            return total + sum(self._activity_of(nodes[one]) for one in node.facts.members)
+        return total + self._activity_of(node) + ((node.facts.rate or 0) if isinstance(node.facts, Program) else 0)
+
+    def _activity_of(self, one: Node) -> float:
+        if one.kind == QUEUE and (queue := self.queue_figures(one)):
+            return (queue.publish_per_second or 0) + (queue.deliver_per_second or 0) + (log10(1 + queue.depth) if queue.depth else 0)
+        if one.kind == EXCHANGE and (exchange := self.exchange_figures(one)):
+            return (exchange.publish_in_per_second or 0) + (exchange.publish_out_per_second or 0)
+        return 0
 
     def queue_figures(self, queue: Node) -> QueueFigures | None:
         """None of a queue that the last poll did not have."""

@@ -28,7 +28,7 @@ from dashboard.map.graph import (
     Key,
     Node,
 )
-from workers.celery_names import REPLIES, CeleryNames
+from workers.celery_names import PIDBOX, REPLIES, CeleryNames
 
 Settings = Mapping[tuple[str, str], Mapping[str, Any]]
 """The definition of the policy in force by ("queue" or "exchange", name); what has none may be missing."""
@@ -81,7 +81,7 @@ class _Making:
     def own_of_queue(self, name: str) -> str:
         if name.startswith("hareline."):
             return HARELINE
-        if self.names.hostname_of(name) is not None or name.endswith(tuple(f".{REPLIES}{one}" for one in self.names.pidboxes)):
+        if name.endswith(PIDBOX) and (self.names.hostname_of(name) is not None or name.endswith(tuple(f".{REPLIES}{one}" for one in self.names.pidboxes))):
             return CONTROL
         if name in self.event_queues or self.names.is_event_queue(name):
             return EVENTS
