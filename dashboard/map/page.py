@@ -33,11 +33,13 @@ from dashboard.map.since import TEXTS, counts_since
 from dashboard.map.text import EDGE_NAMES, NOUNS, counts_text, shown_name
 from dashboard.map.wanted import KINDS, OBJECTS, ZOOMS, Wanted
 
-PAGE_SIZE = 100
+PAGE_SIZE = 50
 MANY_NODES = 2000
+TABLE_SECONDS = 30
 FOLLOWED = (topics.TOPOLOGY, topics.WORKERS, topics.CONNECTIONS, topics.EXCHANGES)
 NEIGHBOURS_LISTED = 4
 MOST_FOLLOWED = 20
+_CHANGES = "queues exchanges bindings policies workers table clients consumers connections publishers brokers findings"
 _NO_MARKUP = {ord(one): f"\\u{ord(one):04x}" for one in "<>&"}
 _WORDS = {short: word for word, short in LEVELS.items()}
 
@@ -117,7 +119,7 @@ class MapPage:
         graph = self.shown.graph
         if self.wanted.edges:
             return self._page(sorted(graph.edges.values(), key=lambda edge: (not edge.change, *self._edge_order(edge))))
-        return self._page(sorted(graph.nodes, key=self.shown.order.__getitem__))
+        return self._page(list(self.shown.order))
 
     def _edge_order(self, edge: Edge) -> tuple[str, ...]:
         nodes = self.shown.graph.nodes
@@ -136,14 +138,19 @@ class MapPage:
         return [self._row(drawn[one]) for one in self.table.items]
 
     def _row(self, node: MapNode) -> Row:
-        word, edges = _WORDS[node.level], self.shown.graph.of(node.id)
+        word, edges, name = _WORDS[node.level], self.shown.graph.of(node.id), shown_name(self.shown.graph.nodes[node.id])
         before = [self._end(edge, edge.source) for edge in edges if edge.target == node.id]
         after = [self._end(edge, edge.target) for edge in edges if edge.source == node.id]
-        focus = self.address.with_(focus=node.id, text="", kind="", path=())
         return Row(
-            node, shown_name(self.shown.graph.nodes[node.id]), NOUNS[node.kind][0], word, levels.NAMES[word], focus, _some(before), _some(after),
+            node, name, NOUNS[node.kind][0], word, levels.NAMES[word], self._focus + node.id, _some(before), _some(after),
             [(_WORDS[mark.level], mark) for mark in node.marks],
         )  # fmt: skip
+
+    @cached_property
+    def _focus(self) -> str:
+        """The address that ends in the id of what is looked at."""
+        rest = self.address.with_(focus="", text="", kind="", path=())
+        return f"{rest}{'&' if '?' in rest else '?'}focus="
 
     def _end(self, edge: Edge, other: str) -> str:
         return f"{shown_name(self.shown.graph.nodes[other])} ({EDGE_NAMES[edge.kind]})"
@@ -248,9 +255,17 @@ class MapPage:
 
     @property
     def follows(self) -> str:
-        """What makes the map's part out of date: figures, at every poll, of very many objects more rarely."""
-        often = "tick" if len(self.shown.everything.nodes) <= MANY_NODES else "tick/30"
-        return f"queues exchanges bindings policies workers table clients consumers connections publishers brokers findings {often}"
+        """What makes the drawing out of date: figures, at every poll, of very many objects more rarely."""
+        return f"{_CHANGES} {'tick' if len(self.shown.everything.nodes) <= MANY_NODES else 'tick/30'}"
+
+    @property
+    def table_follows(self) -> str:
+        """The same of the tables, whose figures are renewed more rarely: to put hundreds of cells in place takes the browser longer than the drawing does."""
+        return f"{_CHANGES} tick/{TABLE_SECONDS}"
+
+    @property
+    def table_seconds(self) -> int:
+        return TABLE_SECONDS
 
     @property
     def topics(self) -> list[str]:

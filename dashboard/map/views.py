@@ -19,10 +19,10 @@ from dashboard.map.wanted import wanted
 
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
-    """The whole page, or with `?part=map` only the drawing's JSON and the table."""
+    """The whole page, or with `?part=` only the drawing's JSON or the tables."""
     shell, shown = shell_of(request), _page(request)
-    if request.GET.get("part") == "map":
-        return render(request, "map/_map.html", {"page": shown})
+    if part := PARTS.get(request.GET.get("part", "")):
+        return render(request, part, {"page": shown})
     return render(request, "map/index.html", {"page": shown, **live_page(shown.topics, shown.closely, brokers=shell.brokers, scope=shell.scope)})
 
 
@@ -37,6 +37,7 @@ def exported(request: HttpRequest, kind: str) -> HttpResponse:
     return response
 
 
+PARTS: Mapping[str, str] = {"map": "map/_data.html", "map-table": "map/_tables.html"}
 EXPORTS: Mapping[str, Callable[[Map], str]] = {"dot": export.dot, "mermaid": export.mermaid}
 ENDINGS: Mapping[str, str] = {"dot": "dot", "mermaid": "mmd"}
 
