@@ -16,19 +16,22 @@ export class EdgeDrawing {
     this.label = edge.label ? make("text", { class: "map-label", "data-edge": edge.id }, labels) : null;
   }
 
+  // A line keeps its width until that is a pixel off, which nobody sees: another one is laid out and painted anew, with its label.
   update(edge, moves) {
-    const key = `${edge.rate} ${edge.level} ${edge.label} ${edge.text} ${moves}`;
+    this.edge = edge;
+    const key = `${edge.rate} ${edge.level} ${edge.label} ${edge.change} ${moves}`;
     if (key === this.key) return;
     this.key = key;
-    this.width = Math.round(2 * thickness(edge.rate)) / 2;
+    const width = Math.round(2 * thickness(edge.rate)) / 2;
+    const isWider = !edge.rate || !(Math.abs(width - this.width) < 1);
+    if (isWider) set(this.path, "stroke-width", (this.width = width));
     set(this.group, "data-level", levelOf(edge));
     set(this.group, "data-change", edge.change ?? "");
-    set(this.path, "stroke-width", this.width);
-    put(this.title, edge.text || edge.label || "");
-    this.text = edge.label;
-    this.write();
+    if (isWider || this.text !== edge.label) this.write((this.text = edge.label));
     this.move(moves ? edge.rate : 0);
   }
+
+  describe = () => put(this.title, this.edge.text || this.edge.label || "");
 
   // Faster where more messages move: three speeds.
   move(rate) {

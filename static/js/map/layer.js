@@ -5,6 +5,7 @@ import { NodeDrawing } from "./nodes.js";
 import { make } from "./svg.js";
 
 const MOST_MOVING = 24; // edges with dots, the busiest: each costs paint in every frame
+const MOST_LABELLED = 200; // edges: of more, labels lie on each other and are shown of what is pointed at or walked to
 
 export class Layer {
   constructor(world, name) {
@@ -20,6 +21,7 @@ export class Layer {
     const flowing = moving ? edges.filter((edge) => edge.rate > 0 && isSeen(edge)).sort((a, b) => b.rate - a.rate) : [];
     const busiest = new Set(flowing.slice(0, MOST_MOVING).map(({ id }) => id));
     const fresh = new Set();
+    this.labels.toggleAttribute("data-sparse", edges.length > MOST_LABELLED);
     this.match(this.nodes, nodes, (node) => fresh.add(node.id) && new NodeDrawing(node, this.boxes));
     this.match(this.edges, edges, (edge) => fresh.add(edge.id) && new EdgeDrawing(edge, this.lines, this.labels));
     this.late = [];
@@ -30,6 +32,12 @@ export class Layer {
 
   catchUp(isSeen) {
     this.late = this.late.filter(([facts, change]) => !isSeen(facts) || void change());
+  }
+
+  /** Writes the tooltips of the node and the edge that an element belongs to; without one, of everything: only when somebody looks. */
+  describe(element) {
+    const near = [this.nodes.get(element?.closest("[data-node]")?.dataset.node), this.edges.get(element?.closest("[data-edge]")?.dataset.edge)];
+    for (const drawing of element ? near : [...this.nodes.values(), ...this.edges.values()]) drawing?.describe();
   }
 
   match(drawings, wanted, draw) {
@@ -43,7 +51,5 @@ export class Layer {
     for (const [id, drawing] of this.edges) if (routes[id]) drawing.lead(routes[id]);
   }
 
-  show(isShown) {
-    this.group.toggleAttribute("hidden", !isShown);
-  }
+  show = (isShown) => this.group.toggleAttribute("hidden", !isShown);
 }

@@ -37,6 +37,7 @@ export class NodeDrawing {
   }
 
   update(node) {
+    this.node = node;
     const facts = JSON.stringify(node);
     if (facts === this.facts) return;
     this.facts = facts;
@@ -52,10 +53,14 @@ export class NodeDrawing {
     put(this.name, isolated(fitted(nameOf(node), WIDTH - this.left - LEFT - (rate ? 8 + 7 * rate.length : 0), fonts.name)));
     put(this.line, isolated(fitted(line, WIDTH - this.left - LEFT - 18, fonts.line)));
     if (this.pattern) put(this.pattern, fitted(node.pattern ?? "", WIDTH - this.left - LEFT, fonts.line));
-    put(this.title, [nameOf(node), ...(node.lines ?? []), ...(node.pattern ? [node.pattern] : []), ...(node.marks ?? []).map(({ text }) => text)].join("\n"));
     shape(this.sign, level);
     if (this.depth) this.fill(node);
     this.drawSlots(node.slots);
+  }
+
+  describe() {
+    const { lines, pattern, marks } = this.node;
+    put(this.title, [nameOf(this.node), ...(lines ?? []), ...(pattern ? [pattern] : []), ...(marks ?? []).map(({ text }) => text)].join("\n"));
   }
 
   // Full is the queue's own highest depth; a depth that is unknown is a dashed outline, not an empty bar.

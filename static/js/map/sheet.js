@@ -170,6 +170,7 @@ export class Sheet {
   light(target, isNear) {
     const id = target.closest?.("[data-node]")?.dataset.node;
     this.pointed = isNear ? this.groupOf(target) : null;
+    if (isNear) for (const layer of [this.objects, this.groups]) layer.describe(target);
     for (const edge of [...(this.index?.out.get(id) ?? []), ...(this.index?.into.get(id) ?? [])]) {
       const drawing = this.objects.edges.get(edge.id);
       drawing?.group.toggleAttribute("data-near", isNear);
