@@ -31,6 +31,10 @@ def test_the_map_is_drawn_and_walked_by_keyboard_along_its_edges(stack: Stack, p
     expect(reports).to_be_visible()
     expect(page.locator(".map-label", has_text="order.*.eu")).to_be_visible()
     assert serious(page) == []
+    page.get_by_role("link", name="Focus on reports", exact=True).click()
+    expect(reports).to_have_attribute("data-focus", "")
+    page.get_by_role("link", name="Focus on orders", exact=True).click()
+    expect(orders).to_have_attribute("data-focus", "")
     orders.focus()
     expect(orders).to_be_focused()
     page.keyboard.press("ArrowRight")

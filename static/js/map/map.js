@@ -12,8 +12,10 @@ let live = null;
 class LiveMap {
   constructor(frame) {
     this.frame = frame;
+    this.empty = frame.cloneNode(true);
     this.part = (name) => frame.querySelector(`[data-map-${name}]`);
     this.view = viewOf(location.href);
+    this.search = stepsIn(location.search);
     this.places = null;
     this.round = 0;
     frame.hidden = false;
@@ -25,6 +27,13 @@ class LiveMap {
     const zooms = { closer: () => view.zoomBy(1.25), farther: () => view.zoomBy(0.8), fit: () => this.sheet.fit() };
     const others = { again: () => this.follow(true), svg: () => this.save("svg"), png: () => this.save("png"), show: () => this.open() };
     for (const [name, act] of Object.entries({ ...zooms, ...others })) this.part(name).addEventListener("click", act);
+  }
+
+  /** An empty frame in place of this one. */
+  renewed() {
+    this.empty.toggleAttribute("data-open", this.frame.hasAttribute("data-open"));
+    this.frame.replaceWith(this.empty);
+    return this.empty;
   }
 
   open() {
@@ -97,6 +106,7 @@ class LiveMap {
     try {
       const { saveAs } = await import("./picture.js");
       objects.catchUp(() => true);
+      objects.describe();
       await saveAs(kind, svg, objects, view.bounds, `Map${graph.at ? `, ${graph.at.slice(0, 19).replace("T", " ")} UTC` : ""}`);
       this.part("failed").textContent = "";
     } catch {
@@ -106,15 +116,19 @@ class LiveMap {
   }
 }
 
+const stepsIn = (query) => new URLSearchParams(query).get("path");
 const graphText = () => document.getElementById("map-data")?.textContent.trim();
 
 function find() {
   const frame = document.querySelector("[data-map]");
   if (!frame) live = null;
   else if (live?.frame !== frame) live = new LiveMap(frame);
+  else if (live.view !== viewOf(location.href) || live.search !== stepsIn(location.search)) live = new LiveMap(live.renewed());
   live?.follow();
 }
 
+// What is drawn is not in the page that htmx fetches for another filter: it stays, and `find` draws anew what the address shows.
+window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !node.matches?.("[data-map]");
 document.addEventListener("hareline:parts", find);
 still.addEventListener("change", () => live?.redraw());
 const badge = document.getElementById("live-badge");
