@@ -20,7 +20,7 @@ from django.utils import timezone
 from brokers import queries
 from brokers.errors import NotRecorded
 from brokers.models import Broker
-from dashboard.findings.open_now import open_now
+from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import formatting, levels
 from dashboard.layout.past_frame import PastFrame
 from dashboard.layout.past_requests import NOW, WITH_HISTORY, address_at
@@ -162,10 +162,14 @@ class Shell:
     def vhosts_of(self, broker: Broker | None) -> list[str]:
         return [] if broker is None else [vhost.name for vhost in virtual_hosts(self.scope, broker)]
 
+    @cached_property
+    def opened(self) -> OpenNow:
+        """What is open of its brokers."""
+        return open_now(self.scope, self.brokers, self.at)
+
     def level_of(self, broker: Broker | None) -> levels.Level | None:
         """The broker's level; of all brokers the worst. None without any broker."""
-        opened = open_now(self.scope, self.brokers, self.at)
-        found = [opened.broker_level(each.pk, levels.broker_level(each, self.now)) for each in ([broker] if broker else self.brokers)]
+        found = [self.opened.broker_level(each.pk, levels.broker_level(each, self.now)) for each in ([broker] if broker else self.brokers)]
         return levels.worst(found)
 
     @cached_property
@@ -182,8 +186,7 @@ class Shell:
         return [self._counted(link) if link.name == "Findings" else link for link in links]
 
     def _counted(self, link: Link) -> Link:
-        found = open_now(self.scope, self.brokers, self.at).causes
-        here = [one for one in found if self.broker is None or one.broker_id in (None, self.broker.pk)]
+        here = [one for one in self.opened.causes if self.broker is None or one.broker_id in (None, self.broker.pk)]
         return msgspec.structs.replace(link, count=len(here), level=here[0].level) if here else link
 
     @cached_property

@@ -8,7 +8,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from brokers.queries.one_moment import one_moment
-from dashboard.findings.open_now import open_now
 from dashboard.layout.frame import shell_of
 from dashboard.live.seen import live_page
 from dashboard.map import export
@@ -45,5 +44,4 @@ ENDINGS: Mapping[str, str] = {"dot": "dot", "mermaid": "mmd"}
 def _page(request: HttpRequest) -> MapPage:
     shell = shell_of(request)
     shell.check_recorded()
-    opened = open_now(shell.scope, shell.brokers, shell.at)
-    return MapPage(shell.scope, wanted(request.GET), shell.brokers, shell.broker, shell.vhost, shell.now, opened)
+    return MapPage(shell.scope, wanted(request.GET), shell.brokers, shell.broker, shell.vhost, shell.now, shell.opened)
