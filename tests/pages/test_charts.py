@@ -27,8 +27,8 @@ DAY = 86_400
 SPAN = {"from": written(after(0)), "to": written(after(120))}
 
 
-@pytest.fixture
-def mail() -> Queue:
+@pytest.fixture(scope="module")
+def polled(module_rows: None) -> int:
     """Polled for two minutes a day ago, and for two minutes at noon, where one poll failed."""
     broker, memory = Broker.objects.create(name="prod", state=Broker.UP), store.BrokerMemory()
     for begin in (-DAY, 0):
@@ -39,7 +39,12 @@ def mail() -> Queue:
                 continue
             node = NodeStats("rabbit@a", True, memory_used_bytes=10**9 + seconds, run_queue=seconds // 60)
             store.save_poll(broker.pk, a_poll(at, a_queue("mail", ready=seconds + 7, unacknowledged=1, consumers=2), nodes=[node]), at, memory)
-    return Queue.objects.select_related("broker").get(name="mail")
+    return Queue.objects.get(name="mail").pk
+
+
+@pytest.fixture
+def mail(polled: int) -> Queue:
+    return Queue.objects.select_related("broker").get(pk=polled)
 
 
 def charts_of(person: Client, address: str, **query: str) -> dict[str, Chart]:
