@@ -14,6 +14,7 @@ from script.rabbitmq_node import RabbitNode
 
 EXCHANGE = "orders"
 IDLE_SECONDS = 3.0
+START_SECONDS = 600  # on a busy machine
 AT_ONCE = 500
 PAGE = "queues?page=1&page_size=100&name=&use_regex=false&pagination=true"  # as RabbitMQ's own page requests it
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -24,7 +25,7 @@ def running(queues: int) -> Iterator[RabbitNode]:
     """The node, with a topic exchange to which each queue is bound by a key of its own."""
     with tempfile.TemporaryDirectory(prefix="hareline-bench-node-", ignore_cleanup_errors=True) as directory:
         node = RabbitNode(Path(directory))
-        node.start()
+        node.start(timeout_seconds=START_SECONDS)
         try:
             _declare(node, [queue_name(number) for number in range(queues)])
             yield node

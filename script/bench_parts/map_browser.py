@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 from script.bench_parts.main_thread import ALL, CATEGORIES, spent
 from script.bench_parts.rows import percentile
 
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 300
 IDLE_MS = 3000
 DRAWN = """() => {
   const map = (drawn = "") => document.querySelector(`[data-map]${drawn}`);
