@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 NOTHING_MORE_COMES = timedelta(minutes=15)
 AT_ONCE = timedelta(hours=1)
 """So much of a broker's polls is rolled up in one go, so that no run takes long: the rest with the next."""
-KEY_EVERY = 30
+KEY_EVERY = 60
 """So many intervals have a keyframe among them."""
 
 

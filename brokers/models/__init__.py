@@ -10,7 +10,7 @@ from __future__ import annotations
 from brokers.models.clients import Channel, ClientTrend, Connection, Consumer
 from brokers.models.keys import AutoKey
 from brokers.models.objects import Binding, Exchange, Permission, Policy, Queue, Transfer
-from brokers.models.past import Change, DefinitionActor, Rollup, Snapshot, SnapshotBlock, TopologyVersion, UsualHour, Usuals
+from brokers.models.past import Change, DefinitionActor, Rollup, RollupBlock, Snapshot, SnapshotBlock, TopologyVersion, UsualHour, Usuals
 from brokers.models.places import Broker, Installation, Node, PollAttempt, VirtualHost
 from brokers.models.running import DefinitionEvents, DetailRequest, Heartbeat, Lease
 
@@ -36,6 +36,7 @@ __all__ = [
     "PollAttempt",
     "Queue",
     "Rollup",
+    "RollupBlock",
     "Snapshot",
     "SnapshotBlock",
     "TopologyVersion",

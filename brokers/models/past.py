@@ -43,7 +43,8 @@ class SnapshotBlock(models.Model):
 
 
 class Rollup(models.Model):
-    """What the numbers of a broker's objects were over an interval, in the codec of `brokers.snapshots.rollups`."""
+    """What the numbers of a broker's objects were over an interval, in the codec of `brokers.snapshots.rollups`. A keyframe without data is packed: what it
+    and the intervals after it had is in RollupBlocks."""
 
     id = models.BigAutoField(primary_key=True)
     broker = models.ForeignKey(Broker, on_delete=models.CASCADE, db_index=False)
@@ -56,6 +57,23 @@ class Rollup(models.Model):
     class Meta:
         constraints = [models.UniqueConstraint(fields=["broker", "kind", "step", "at"], name="one_rollup")]
         indexes = [models.Index(fields=["broker", "kind", "step", "at"], condition=Q(is_key=True), name="rollup_keyframes")]
+
+
+class RollupBlock(models.Model):
+    """The rollups from a keyframe to before the next one, of some objects, in the codec of `brokers.snapshots.blocks`."""
+
+    id = models.BigAutoField(primary_key=True)
+    broker = models.ForeignKey(Broker, on_delete=models.CASCADE, db_index=False)
+    kind = models.CharField(max_length=16)
+    step = models.IntegerField()
+    at = models.DateTimeField()  # of the keyframe
+    until = models.DateTimeField()  # the beginning of the last interval; those after it don't count, as the clock was set back
+    first_id = models.BigIntegerField()
+    last_id = models.BigIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["broker", "kind", "step", "at", "first_id"], name="rollup_blocks")]
 
 
 class TopologyVersion(models.Model):

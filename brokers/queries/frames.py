@@ -11,10 +11,9 @@ import zstandard
 from brokers.errors import NotRecorded
 from brokers.models import Rollup, Snapshot
 from brokers.queries.blocks import packed_at, packed_moment
-from brokers.queries.rollups import rollup_before, rollup_frames
+from brokers.queries.rollup_blocks import moment_at_end_of, rollup_before
 from brokers.rollups import STEPS
 from brokers.snapshots import RAW_STEP, STEPS_TO_A_GAP, Frame, Moment, moment_of
-from brokers.snapshots.rollups import moment_at_end
 
 
 def first_of(broker_id: int, kind: str, start: datetime, end: datetime) -> datetime | None:
@@ -93,7 +92,7 @@ def _rolled_moment(broker_id: int, kind: str, at: datetime) -> tuple[datetime, M
     for step in STEPS:
         begin, length = rollup_before(broker_id, kind, step, at), timedelta(seconds=step)
         if begin is not None:
-            then = moment_at_end(kind, (data for _, data in rollup_frames(broker_id, kind, step, begin, begin + length)))
+            then = moment_at_end_of(broker_id, kind, step, begin)
             return (begin + length, then) if then.codes.any() else None
         if Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step, at__lt=at).exists():
             return None  # a gap

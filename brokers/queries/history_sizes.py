@@ -6,7 +6,7 @@ from django.db import connection
 from django.db.models import Model
 
 from brokers.history_bytes import Stored
-from brokers.models import Rollup, Snapshot, SnapshotBlock
+from brokers.models import Rollup, RollupBlock, Snapshot, SnapshotBlock
 from brokers.snapshots import RAW_STEP
 
 _ROW_BYTES = 200
@@ -18,9 +18,10 @@ _EPOCH = {"postgresql": "extract(epoch FROM {}(at))", "sqlite": "strftime('%s', 
 
 def history_sizes() -> list[Stored]:
     """Of all brokers together, the finest first; those that have nothing are left out. Reads all rows but not their data, so it takes a while."""
-    packed, polls, rollups = _sizes(SnapshotBlock, str(RAW_STEP)), _sizes(Snapshot, "step"), _sizes(Rollup, "step")
-    found = [Stored(step, first, last, size + sum(other for _, _, _, other in packed)) for step, first, last, size in polls]
-    return [*found, *(Stored(step, first, last + step, size) for step, first, last, size in rollups)]
+    polls, rollups = _sizes(Snapshot, "step"), _sizes(Rollup, "step")
+    packed = {step: size for step, _, _, size in (*_sizes(SnapshotBlock, str(RAW_STEP)), *_sizes(RollupBlock, "step"))}
+    ends = {step: 0 if step == RAW_STEP else step for step, *_ in (*polls, *rollups)}
+    return [Stored(step, first, last + ends[step], size + packed.get(step, 0.0)) for step, first, last, size in (*polls, *rollups)]
 
 
 def _sizes(model: type[Model], step: str) -> list[tuple[int, float, float, float]]:

@@ -1,11 +1,10 @@
-"""Rollups read from the database, in the order that the codec requires, and what is to be rolled up."""
+"""What is to be rolled up and packed: polls, and the rollups that are there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from brokers.models import Rollup, Snapshot
+from brokers.models import Rollup, RollupBlock, Snapshot
 from brokers.snapshots import RAW_STEP
 
 
@@ -31,24 +30,22 @@ def keyframes_after(broker_id: int, kind: str, after: datetime | None) -> list[d
 
 
 def last_rollup(broker_id: int, kind: str, step: int) -> datetime | None:
-    """The beginning of the last interval."""
-    return Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step).order_by("-at").values_list("at", flat=True).first()
+    """The beginning of the last interval, packed or not."""
+    series = {"broker_id": broker_id, "kind": kind, "step": step}
+    last = Rollup.objects.filter(**series).order_by("-at").values_list("at", flat=True).first()
+    packed = RollupBlock.objects.filter(**series).order_by("-at").values_list("until", flat=True).first()
+    return max((at for at in (last, packed) if at is not None), default=None)
 
 
-def rollup_frames(broker_id: int, kind: str, step: int, start: datetime, end: datetime) -> Iterator[tuple[datetime, bytes]]:
-    """(beginning, frame) of the intervals that begin before `end`, from the last keyframe at or before `start` on, or from the first one after it."""
-    rows = Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step, at__lt=end)
-    keys = rows.filter(is_key=True)
-    first = keys.filter(at__lte=start).order_by("-at").values_list("at", flat=True).first()
-    first = first or keys.order_by("at").values_list("at", flat=True).first()
-    if first is None:
-        return
-    for at, data in rows.filter(at__gte=first).order_by("at").values_list("at", "data").iterator(chunk_size=500):
-        yield at, bytes(data)
+def rollup_keyframes_after_packed(broker_id: int, kind: str, step: int) -> list[datetime]:
+    """The beginnings of the keyframes after the last packed one, in order."""
+    series = {"broker_id": broker_id, "kind": kind, "step": step}
+    packed = RollupBlock.objects.filter(**series).order_by("-at").values_list("at", flat=True).first()
+    rows = Rollup.objects.filter(**series, is_key=True)
+    return list((rows if packed is None else rows.filter(at__gt=packed)).order_by("at").values_list("at", flat=True))
 
 
-def rollup_before(broker_id: int, kind: str, step: int, at: datetime) -> datetime | None:
-    """The beginning of the interval that ended last at or before a moment, if one is stored that ended within its own length before it."""
-    length = timedelta(seconds=step)
-    rows = Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step, at__lte=at - length, at__gt=at - 2 * length)
-    return rows.order_by("-at").values_list("at", flat=True).first()
+def rollup_frames(broker_id: int, kind: str, step: int, first: datetime, end: datetime) -> list[tuple[datetime, bytes]]:
+    """(beginning, frame) of the intervals from one up to before another, which are not packed."""
+    rows = Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step, at__gte=first, at__lt=end).order_by("at")
+    return [(at, bytes(data)) for at, data in rows.values_list("at", "data")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -11,9 +11,9 @@ import numpy.typing as npt
 from brokers import bands
 from brokers.queries.blocks import polled
 from brokers.queries.outline import outline
-from brokers.queries.rollups import rollup_frames
+from brokers.queries.rollup_blocks import rolled
 from brokers.snapshots import METRICS, RAW_STEP, STEPS_TO_A_GAP, Metric, metric_index
-from brokers.snapshots.rollups import RolledSeries, rolled_series, values_of
+from brokers.snapshots.rollups import RolledSeries, values_of
 from brokers.tiers import Part
 
 DEPTH_OF = ("ready", "unacknowledged")
@@ -33,16 +33,9 @@ def spans(broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str],
 
 def _spans_of(broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], part: Part) -> bands.Spans:
     start, end = datetime.fromtimestamp(part.start, UTC), datetime.fromtimestamp(part.end, UTC)
-    recorded: list[float] = []
-
-    def data(found: Iterator[tuple[datetime, bytes]]) -> Iterator[bytes]:
-        for at, frame in found:
-            recorded.append(at.timestamp())
-            yield frame
-
     if part.tier != RAW_STEP:
-        rolled = rolled_series(kind, data(rollup_frames(broker_id, kind, part.tier, start, end)), ids, metrics)
-        return bands.spans_of_rollups(np.array(recorded), part.tier, rolled)
+        begins, found = rolled(broker_id, kind, part.tier, ids, metrics, start, end)
+        return bands.spans_of_rollups(begins, part.tier, found)
     names = recorded_metrics(metrics)
     times, series = polled(broker_id, kind, ids, names, outline(broker_id, kind, start, end), end)
     known = {name: _numbers(series.codes[row], METRICS[kind][metric_index(kind, name)]) for row, name in enumerate(names)}

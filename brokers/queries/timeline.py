@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from brokers.models import Broker, Change, Rollup, Snapshot, SnapshotBlock
 from brokers.queries.pages import BrokerRef, visible_brokers
 from brokers.queries.partly_visible import changes_in
+from brokers.queries.rollup_blocks import packed_begins_beside
 from brokers.scope import Scope
 from brokers.snapshots import RAW_STEP
 from brokers.tiers import TIERS
@@ -51,6 +52,9 @@ def recorded_beside(scope: Scope, at: datetime, broker: BrokerRef | None = None)
         *(end + timedelta(seconds=step) for end, step in rollups.filter(at__lt=at).order_by("-at").values_list("at", "step")[:1]),
     ]
     begun = [moments.filter(at__gt=at).order_by("at").first() for moments in (polls.values_list("at", flat=True), rollups.values_list("at", flat=True))]
+    packed = packed_begins_beside(Q(**of_brokers), at)
+    ended += [begin + timedelta(seconds=step) for begin, step in packed]
+    begun += [begin for begin, _ in packed if begin > at]
     return max((end for end in ended if end is not None and end < at), default=None), min((begin for begin in begun if begin is not None), default=None)
 
 

@@ -26,6 +26,7 @@ DEPTH = Metric("depth")
 PARTS = 5
 AVERAGE, BELOW, ABOVE, LAST, SECONDS = range(PARTS)
 TENTHS = 10
+_OF_NUMBERS = (AVERAGE, BELOW, ABOVE, SECONDS)
 _DEPTH_OF = ("ready", "unacknowledged")
 Floats = npt.NDArray[np.float64]
 
@@ -127,10 +128,18 @@ class RolledSeries(NamedTuple):
 
 def rolled_series(kind: str, frames: Iterable[bytes], ids: Sequence[int], metrics: Sequence[str]) -> RolledSeries:
     """Over these frames, which begin with a keyframe. Raises UnreadableSnapshot, and ValueError for a metric that the kind doesn't have."""
+    return numbers_of(kind, metrics, columns_of(frames, ids, columns_for(kind, metrics)).codes)
+
+
+def columns_for(kind: str, metrics: Sequence[str]) -> list[int]:
+    """The columns of a rollup's frame from which `numbers_of` works out these metrics. Raises ValueError for one that the kind doesn't have."""
+    return [PARTS * rolled_index(kind, name) + part for name in metrics for part in _OF_NUMBERS]
+
+
+def numbers_of(kind: str, metrics: Sequence[str], codes: Integers) -> RolledSeries:
+    """The numbers of the codes `[column, object, rollup]` of those columns."""
     places = [rolled_index(kind, name) for name in metrics]
-    parts = (AVERAGE, BELOW, ABOVE, SECONDS)
-    codes = columns_of(frames, ids, [PARTS * place + part for place in places for part in parts]).codes
-    average, below, above, tenths = codes.reshape(len(places), len(parts), *codes.shape[1:]).swapaxes(0, 1)
+    average, below, above, tenths = codes.reshape(len(places), len(_OF_NUMBERS), *codes.shape[1:]).swapaxes(0, 1)
     known = average != 0
     scale, fine = (_by_metric(kind, places, of) for of in (lambda metric: metric.scale, finer))
     base = values_of(average) // fine
@@ -150,12 +159,21 @@ def moment_at_end(kind: str, frames: Iterable[bytes]) -> Moment:
     rolled, decompressor = Moment(columns(kind)), zstandard.ZstdDecompressor()
     for data in frames:
         rolled.apply(Frame(data, decompressor))
+    return ending(kind, rolled.ids, rolled.codes[columns_at_end(kind)], rolled.every_seconds)
+
+
+def columns_at_end(kind: str) -> list[int]:
+    """The columns from which `ending` works out what was in force at the end of an interval."""
+    return [PARTS * rolled_index(kind, metric.name) + part for metric in METRICS[kind] for part in (AVERAGE, LAST)]
+
+
+def ending(kind: str, ids: Integers, codes: Integers, every_seconds: float) -> Moment:
+    """What was in force at the end of an interval, from the codes `[column, object]` of those columns."""
     found = Moment(METRICS[kind])
-    found.ids, found.every_seconds = rolled.ids, rolled.every_seconds
-    found.codes = np.stack([_last(rolled.codes, rolled_index(kind, metric.name), finer(metric)) for metric in METRICS[kind]])
+    found.ids, found.every_seconds = ids, every_seconds
+    found.codes = np.stack([_last(codes[2 * place], codes[2 * place + 1], finer(metric)) for place, metric in enumerate(METRICS[kind])])
     return found
 
 
-def _last(codes: Integers, place: int, fine: int) -> Integers:
-    last, average = codes[PARTS * place + LAST], codes[PARTS * place + AVERAGE]
+def _last(average: Integers, last: Integers, fine: int) -> Integers:
     return signed_codes(values_of(average) // fine + values_of(last), last != 0)

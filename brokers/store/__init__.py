@@ -12,7 +12,7 @@ from brokers.store.memory import BrokerMemory
 from brokers.store.permissions import save_permissions
 from brokers.store.polls import save_failure, save_poll
 from brokers.store.retention import make_snapshot_days, trim_history, trim_tiers
-from brokers.store.rollups import save_rollups
+from brokers.store.rollups import save_rollup_blocks, save_rollups
 from brokers.store.rounds import save_depths, save_inventory
 from brokers.store.snapshots import SnapshotWriter
 from brokers.store.starts import note_start
@@ -38,6 +38,7 @@ __all__ = [
     "save_poll",
     "save_published",
     "save_publishers",
+    "save_rollup_blocks",
     "save_rollups",
     "save_same_cluster",
     "save_topology",

@@ -20,6 +20,7 @@ from brokers.models import (
     PollAttempt,
     Queue,
     Rollup,
+    RollupBlock,
     Snapshot,
     SnapshotBlock,
     TopologyVersion,
@@ -76,7 +77,7 @@ def _trim_rollups(step: int, oldest: datetime) -> int:
         series = Q(broker_id=broker_id, kind=kind, step=step)
         key_at = Rollup.objects.filter(series, is_key=True, at__lte=oldest).order_by("-at").values_list("at", flat=True).first()
         if key_at is not None:
-            deleted += _delete(Rollup, series & Q(at__lt=key_at))
+            deleted += _delete(RollupBlock, series & Q(at__lt=key_at)) + _delete(Rollup, series & Q(at__lt=key_at))
     return deleted
 
 

@@ -50,13 +50,13 @@ def trimmed(bound: float) -> float:
 
 def _copy(broker: int, start: datetime, by: timedelta) -> None:
     """What is stored from `start` on, earlier by so much."""
-    from brokers.models import Rollup, Snapshot, SnapshotBlock
+    from brokers.models import Rollup, RollupBlock, Snapshot, SnapshotBlock
 
-    models: tuple[Any, ...] = (Snapshot, SnapshotBlock, Rollup)
+    models: tuple[Any, ...] = (Snapshot, SnapshotBlock, Rollup, RollupBlock)
     for model in models:
         rows = list(model._default_manager.filter(broker_id=broker, at__gte=start))
         for row in rows:
             row.pk, row.at = None, row.at - by
-            if isinstance(row, SnapshotBlock):
+            if isinstance(row, (SnapshotBlock, RollupBlock)):
                 row.until -= by
         model._default_manager.bulk_create(rows, batch_size=500)

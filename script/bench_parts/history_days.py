@@ -71,10 +71,10 @@ def days_measured(data: Path, days: int, queues: int, milliseconds: Milliseconds
     from brokers.addresses import BrokerAddress
     from brokers.history_bound import measure_and_trim
     from brokers.history_bytes import Stored
-    from brokers.models import Rollup, Snapshot, SnapshotBlock
+    from brokers.models import Rollup, RollupBlock, Snapshot, SnapshotBlock
     from brokers.scope import EVERYTHING
 
-    for model in (Snapshot, SnapshotBlock, Rollup):
+    for model in (Snapshot, SnapshotBlock, Rollup, RollupBlock):
         model._default_manager.all().delete()
     course = Course(days, queues)
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
@@ -128,6 +128,7 @@ def _record(course: Course, broker: int, ids: Sequence[int], start: datetime) ->
     """Polls, rollups and retention, as the processes would have done it meanwhile."""
     from django.db import transaction
 
+    from brokers.packing import pack_history
     from brokers.rolling_up import HistoryRollups
     from brokers.store import SnapshotWriter, trim_history
 
@@ -144,6 +145,8 @@ def _record(course: Course, broker: int, ids: Sequence[int], start: datetime) ->
         while rollups.update(at + timedelta(days=1) if is_last else at):
             pass
         if hour % 24 == 23:
+            while pack_history():
+                pass
             trim_history(at, 24, rollup_days={60: 14, 600: 90})
 
 

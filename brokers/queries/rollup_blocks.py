@@ -1,0 +1,155 @@
+"""Rollups read from their frames and from the blocks that older ones are packed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import zstandard
+from django.db import connection
+from django.db.models import Q
+from django.db.models.functions import Length
+
+from brokers.database.rows import moment as moment_as
+from brokers.database.rows import read_moment
+from brokers.models import Rollup, RollupBlock
+from brokers.rollups import STEPS
+from brokers.snapshots import Integers, Moment, columns_of
+from brokers.snapshots.blocks import Block, codes_at
+from brokers.snapshots.rollups import RolledSeries, columns_at_end, columns_for, ending, moment_at_end, numbers_of
+
+_ROLLUPS, _BLOCKS = Rollup._meta.db_table, RollupBlock._meta.db_table
+_AT_ONCE = 500
+_FEW = 20
+"""So many objects at most are looked up one by one among the blocks."""
+
+
+class Rolled(NamedTuple):
+    """The intervals of a series, by the seconds since 1970 at which they began, in order."""
+
+    begins: npt.NDArray[np.float64]
+    numbers: RolledSeries
+
+
+def rolled(broker_id: int, kind: str, step: int, ids: Sequence[int], metrics: Sequence[str], start: datetime, end: datetime) -> Rolled:
+    """The intervals that begin before `end`, from the last keyframe at or before `start` on, or from the first one after it; packed ones only where one of the
+    objects may have something. Raises UnreadableSnapshot, and ValueError for an unknown metric."""
+    columns, begins = columns_for(kind, metrics), list[float]()
+    first = _first(broker_id, kind, step, start)
+
+    def frames() -> Iterator[bytes]:
+        for at, data in [] if first is None else _unpacked(broker_id, kind, step, first, end):
+            begins.append(at.timestamp())
+            yield data
+
+    codes = [columns_of(frames(), ids, columns).codes]
+    times = [np.array(begins)]
+    for at, until, blocks in [] if first is None else _packed(broker_id, kind, step, ids, first, end):
+        began = at.timestamp() + blocks[0].times / 1_000_000
+        kept = int(np.searchsorted(began, min(until.timestamp() + 0.5, end.timestamp())))
+        times.append(began[:kept])
+        codes.append(_courses(blocks, np.array(ids, np.int64), columns)[..., :kept])
+    every = np.concatenate(times)
+    order = np.argsort(every, kind="stable")
+    return Rolled(every[order], numbers_of(kind, metrics, np.concatenate(codes, axis=-1)[..., order]))
+
+
+def _first(broker_id: int, kind: str, step: int, start: datetime) -> datetime | None:
+    keys = Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step, is_key=True)
+    found = keys.filter(at__lte=start).order_by("-at").values_list("at", flat=True).first()
+    return found or keys.order_by("at").values_list("at", flat=True).first()
+
+
+def _unpacked(broker_id: int, kind: str, step: int, first: datetime, end: datetime) -> Iterator[tuple[datetime, bytes]]:
+    """(beginning, frame), in order."""
+    where = "broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at < %s AND length(data) > 0"
+    with connection.cursor() as cursor:
+        values = [broker_id, kind, step, moment_as(first), moment_as(end)]
+        cursor.execute(f"SELECT at, data FROM {_ROLLUPS} WHERE {where} ORDER BY at", values)  # noqa: S608  (names of our own models)
+        while rows := cursor.fetchmany(_AT_ONCE):
+            for at, data in rows:
+                yield read_moment(at), bytes(data)
+
+
+def _packed(
+    broker_id: int, kind: str, step: int, ids: Sequence[int], first: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime, list[Block]]]:  # fmt: skip
+    """Of each keyframe the blocks that may have one of the objects: (its beginning, that of the last interval, blocks)."""
+    ranges = [(one, one) for one in ids] if len(ids) <= _FEW else [(max(ids), min(ids))]
+    if not ranges:
+        return
+    where = " OR ".join(["first_id <= %s AND last_id >= %s"] * len(ranges))
+    statement = f"SELECT at, until, first_id, last_id, data FROM {_BLOCKS} WHERE broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at < %s"  # noqa: S608
+    values: list[Any] = [broker_id, kind, step, moment_as(first), moment_as(end), *chain.from_iterable(ranges)]
+    wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
+    with connection.cursor() as cursor:
+        cursor.execute(f"{statement} AND ({where}) ORDER BY at, first_id", values)
+        for (at, until), rows in groupby(_fetched(cursor), key=itemgetter(0, 1)):
+            needed = [bytes(data) for *_, first_id, last_id, data in rows if ((wanted >= first_id) & (wanted <= last_id)).any()]
+            if needed:
+                yield read_moment(at), read_moment(until), [Block(data, decompressor) for data in needed]
+
+
+def _fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:
+    while rows := cursor.fetchmany(_AT_ONCE):
+        yield from rows
+
+
+def _courses(blocks: Sequence[Block], wanted: Integers, columns: Sequence[int]) -> Integers:
+    codes = np.zeros((len(columns), len(wanted), blocks[0].frames), np.int64)
+    for block in blocks:
+        there = block.ids
+        places = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
+        found = np.flatnonzero(there[places] == wanted)
+        codes[:, found] = block.courses(columns, places[found].tolist())
+    return codes
+
+
+def rollup_before(broker_id: int, kind: str, step: int, at: datetime) -> datetime | None:
+    """The beginning of the interval that ended last at or before a moment, if one is stored that ended within its own length before it."""
+    length = timedelta(seconds=step)
+    rows = Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step, at__lte=at - length).order_by("-at")
+    begin, size = rows.values_list("at", Length("data")).first() or (None, 0)
+    if begin is not None and not size:
+        begin = max((one for one in _packed_begins(Q(broker_id=broker_id, kind=kind, step=step, at=begin)) if one <= at - length), default=None)
+    return begin if begin is not None and begin > at - 2 * length else None
+
+
+def moment_at_end_of(broker_id: int, kind: str, step: int, begin: datetime) -> Moment:
+    """What was in force at the end of the interval that began then, which is stored. Raises UnreadableSnapshot."""
+    first = _first(broker_id, kind, step, begin) or begin
+    rows = Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step, at__gte=first, at__lte=begin).order_by("at").values_list("data", flat=True)
+    frames = [bytes(data) for data in rows]
+    if frames and frames[0]:
+        return moment_at_end(kind, frames)
+    decompressor = zstandard.ZstdDecompressor()
+    packed = RollupBlock.objects.filter(broker_id=broker_id, kind=kind, step=step, at=first).order_by("first_id").values_list("data", flat=True)
+    blocks = [Block(bytes(data), decompressor) for data in packed]
+    if not blocks:
+        return moment_at_end(kind, [])
+    frame = int(np.searchsorted(blocks[0].times, round((begin - first) / timedelta(microseconds=1)), side="right")) - 1
+    return ending(kind, np.concatenate([block.ids for block in blocks]), codes_at(blocks, columns_at_end(kind), frame), float(step))
+
+
+def packed_begins_beside(rows: Q, at: datetime) -> list[tuple[datetime, int]]:
+    """(beginning, step) of the packed intervals around a moment, of each step those of one keyframe: the last one before it among these rows."""
+    found: list[tuple[datetime, int]] = []
+    for step in STEPS:
+        last = RollupBlock.objects.filter(rows, step=step, at__lt=at).order_by("-at").values_list("pk", flat=True).first()
+        found += [(begin, step) for begin in (_packed_begins(Q(pk=last)) if last else ())]
+    return found
+
+
+def _packed_begins(rows: Q) -> list[datetime]:
+    """Of the intervals in a block, in order; [] if there is none."""
+    found = RollupBlock.objects.filter(rows).values_list("at", "until", "data").first()
+    if found is None:
+        return []
+    at, until, data = found
+    begins = [at + timedelta(microseconds=time) for time in Block(bytes(data), zstandard.ZstdDecompressor()).times.tolist()]
+    return [begin for begin in begins if begin <= until]
