@@ -32,6 +32,8 @@ VALUES = ALL_VALUES[: examples(2, len(ALL_VALUES))]  # a time and a number; all 
 ALL_ODD = [10**30, float("nan"), [[[]]], {"\ud800": "\x00"}, None, -(10**30), 1e308, float("inf"), [], {}, True]
 ODD = ALL_ODD[: examples(2, len(ALL_ODD))]
 SAFE = [value for value in VALUES if value != "\ud800"]
+BOTH_WAYS = bool(examples(0, 1))
+"""Each value in every parameter of a page, and in its filter; else the time in the filter, the number in every parameter."""
 BROKEN = "%ED%A0%80"  # a lone surrogate as bytes, which are no UTF-8
 SCHEMA = described()
 CALLS = [(path, method, call) for path, methods in SCHEMA["paths"].items() for method, call in methods.items()]
@@ -79,9 +81,11 @@ def test_a_page_is_shown_whatever_its_address_holds(world: World, page: str) -> 
     room = page.split("/")[1]
     address = page.replace("<int:pk>", str(getattr(world, NUMBERED[room]).pk if room in NUMBERED else 0))
     found = {}
-    for value in SAFE:
-        found[value[:40]] = client.get(address, dict.fromkeys(PAGE_PARAMETERS, value)).status_code
-        found["q", value[:40]] = client.get(address, {"q": f"depth:>{value} since:{value} {value}", "page": value}).status_code
+    for number, value in enumerate(SAFE):
+        if BOTH_WAYS or number % 2:
+            found[value[:40]] = client.get(address, dict.fromkeys(PAGE_PARAMETERS, value)).status_code
+        if BOTH_WAYS or not number % 2:
+            found["q", value[:40]] = client.get(address, {"q": f"depth:>{value} since:{value} {value}", "page": value}).status_code
     found[BROKEN] = client.get(f"{address}?{'&'.join(f'{name}={BROKEN}' for name in [*PAGE_PARAMETERS, 'broker', 'vhost', 'part'])}").status_code
     found |= {(name, "0"): client.get(address, {name: "\x00"}).status_code for name in ("broker", "vhost", "part")}
     assert {url: status for url, status in found.items() if status >= 500 and address != "/readyz"} == {}

@@ -21,7 +21,7 @@ from dashboard.people.elsewhere import OPEN_TO_STRANGERS, THEME
 from dashboard.urls import urlpatterns
 from tests.api.conftest import described
 from tests.rights.doors import CALLS, COMMANDS, PAGES, TOPICS, Door
-from tests.rights.world import ADMIN, ALMOST, ALWAYS_TRIED, AWAY, CSRF, JUST, ORDERS, OTHER, PLACES, ROLES_TRIED, STRANGER, Role, World, filled
+from tests.rights.world import ADMIN, ALMOST, AWAY, CSRF, JUST, ORDERS, OTHER, PLACES, ROLES_TRIED, STRANGER, USUALLY_TRIED, Role, World, filled
 
 WITHOUT_KEY = {pattern.name for pattern in urlpatterns if isinstance(pattern, URLPattern) and "pk" not in pattern.pattern.converters}
 KINDS = ("queue", "exchange", "connection", "worker", "task", "failure", "finding", "silence", "vhost", "change")
@@ -43,14 +43,14 @@ def world(db: None, settings: LazySettings, tmp_path: Any) -> World:
     return World()
 
 
-def places(door: Door) -> tuple[str, ...]:
-    placed = "{vhost}" in str(door.given) or door.of in KINDS
-    return PLACES if placed else (ORDERS,)
+def tries(world: World, places: tuple[str, ...] = PLACES) -> list[Try]:
+    """Every door, in these places where it is of one."""
 
+    def of(door: Door) -> tuple[str, ...]:
+        return places if "{vhost}" in str(door.given) or door.of in KINDS else (ORDERS,)
 
-def tries(world: World) -> list[Try]:
-    found = [Try(name, _address(world, name, door, place), door, place) for name, doors in PAGES.items() for door in doors for place in places(door)]
-    return found + [Try(name, name.partition(" ")[2], door, place) for name, door in CALLS.items() for place in places(door)]
+    found = [Try(name, _address(world, name, door, place), door, place) for name, doors in PAGES.items() for door in doors for place in of(door)]
+    return found + [Try(name, name.partition(" ")[2], door, place) for name, door in CALLS.items() for place in of(door)]
 
 
 def _address(world: World, name: str, door: Door, place: str) -> str:
@@ -146,14 +146,19 @@ def test_every_topic_and_every_command_is_named() -> None:
     assert (set(topics.ROW_KINDS), ours) == (set(TOPICS), set(COMMANDS)), "name what it needs in tests/rights/doors.py"
 
 
-@pytest.mark.parametrize("role", [pytest.param(role, id=role.name, marks=() if role in ALWAYS_TRIED else pytest.mark.nightly) for role in ROLES_TRIED])
-def test_each_door_opens_to_who_has_the_right_there_and_to_nobody_else(world: World, role: Role) -> None:
-    wrong = [problem for one in tries(world) for problem in tried(world, role, one)]
+USUALLY = [pytest.param(role, places, id=role.name) for role, places in USUALLY_TRIED.items()]
+EVERYWHERE = [pytest.param(role, PLACES, id=f"{role.name} everywhere", marks=pytest.mark.nightly) for role in ROLES_TRIED]
+
+
+@pytest.mark.parametrize(("role", "places"), [*USUALLY, *EVERYWHERE])
+def test_each_door_opens_to_who_has_the_right_there_and_to_nobody_else(world: World, role: Role, places: tuple[str, ...]) -> None:
+    wrong = [problem for one in tries(world, places) for problem in tried(world, role, one)]
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
 
 
-def test_a_door_needs_its_own_action_and_no_other(world: World) -> None:
-    acts = [one for one in tries(world) if one.door.needs not in ("view", None)]
+@pytest.mark.parametrize("place", [ORDERS, *(pytest.param(place, marks=pytest.mark.nightly) for place in PLACES if place != ORDERS)])
+def test_a_door_needs_its_own_action_and_no_other(world: World, place: str) -> None:
+    acts = [one for one in tries(world, (place,)) if one.door.needs not in ("view", None)]
     wrong = [problem for one in acts for kinds in (ALMOST, JUST) for problem in tried(world, kinds[one.door.needs], one)]  # type: ignore[index]
     assert not wrong, f"{len(wrong)}:\n" + "\n".join(wrong)
 
