@@ -12,7 +12,7 @@ from brokers import store
 from brokers.models import Broker
 from brokers.store import BrokerMemory
 from brokers.topology import PolicyDefinition, QueueDefinition, Topology
-from tests.brokers.facts import a_poll, a_queue
+from tests.brokers.facts import a_broker, a_poll, a_queue
 from tests.people import person as a_person
 
 pytestmark = pytest.mark.django_db
@@ -93,7 +93,8 @@ def test_the_time_and_the_queues_are_in_the_address(person: Client, shop: Shop) 
         ({"from": "-1min", "to": "-1h"}, "ends before it begins"),
     ],
 )
-def test_a_wrong_time_is_explained(person: Client, shop: Shop, given: dict[str, str], problem: str) -> None:
+def test_a_wrong_time_is_explained(person: Client, given: dict[str, str], problem: str) -> None:
+    a_broker()
     assert problem in person.get("/history/balance/", given).content.decode()
 
 

@@ -214,7 +214,7 @@ _next = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(_row, _next)
 def test_any_stored_worker_survives_a_reload_and_one_more_event_of_any_kind(receiver: Receiver, row: dict[str, Any], fields: dict[str, Any]) -> None:
     Worker.objects.all().delete()

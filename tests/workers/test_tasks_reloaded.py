@@ -63,7 +63,7 @@ class Receiver:
 
 
 class Reloading(TestCase):
-    @settings(deadline=None, max_examples=60)
+    @settings(deadline=None)
     @given(st.lists(events, min_size=1, max_size=6), events, st.sampled_from([0.0, 0.1, -3600.0]))
     def test_a_loaded_task_is_the_one_that_was_stored(self, before: list[Event], further: Event, ahead: float) -> None:
         at_once, kept, started_anew = Receiver("a", False), Receiver("b", False), Receiver("c", True)
