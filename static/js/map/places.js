@@ -6,7 +6,7 @@ import { byElk } from "./elk_layout.js";
 import { keep, recall } from "./kept.js";
 
 const MOST_NEW = 0.5; // of the nodes
-const WAIT = 250; // milliseconds until there is something to see
+const WAIT = 120; // milliseconds until there is something to see
 
 /** {positions, routes, structure, note}: `note` says why the layout is a simpler one, or is empty. `again`: without what was kept. `meanwhile` is called
  *  with plain columns where arranging takes a moment, so that there is something to see. */
