@@ -39,7 +39,7 @@ def field(shared_run: Path | None) -> Iterator[Field]:
         node.start()
         proxy = Proxy(node.ports["amqp"])
         prefill(directory / "data", shared_run)
-        stack = Stack(node, directory / "data", proxy.port, poll_seconds=0.5)
+        stack = Stack(node, directory / "data", proxy.port)
         try:
             with virtual_host(node, "faults") as vhost:
                 stack.start()
