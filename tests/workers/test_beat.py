@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,6 +21,7 @@ from workers.user_app import client
 from workers.user_app.client import UserApp
 
 SECONDS = 120
+DATABASE = "beat.sqlite3"
 ENTRIES = """
 import tests.workers.beat_app
 from django.core.management import call_command
@@ -38,7 +40,7 @@ class Beats:
     def __init__(self, workers: Workers, directory: Path) -> None:
         self.directory = directory
         self.environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
-        self.environment |= {"TEST_CELERY_BROKER": workers.node.amqp_url(workers.vhost), "TEST_BEAT_DATABASE": str(directory / "beat.sqlite3")}
+        self.environment |= {"TEST_CELERY_BROKER": workers.node.amqp_url(workers.vhost), "TEST_BEAT_DATABASE": str(directory / DATABASE)}
         self.environment |= {"PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
@@ -58,10 +60,20 @@ class Beats:
         self.processes.clear()
 
 
+@pytest.fixture(scope="module")
+def entries(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of django-celery-beat with the periodic tasks that are kept there."""
+    file = tmp_path_factory.mktemp("beat") / DATABASE
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment |= {"TEST_CELERY_BROKER": "memory://", "TEST_BEAT_DATABASE": str(file), "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "ignore"}
+    subprocess.run([sys.executable, "-c", ENTRIES], cwd=ROOT, env=environment, check=True)
+    return file
+
+
 @pytest.fixture
-def beats(workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beats]:
+def beats(workers: Workers, entries: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beats]:
     found = Beats(workers, tmp_path)
-    subprocess.run([sys.executable, "-c", ENTRIES], cwd=ROOT, env=found.environment, check=True)
+    shutil.copy(entries, tmp_path / DATABASE)
     for name in ("TEST_CELERY_BROKER", "TEST_BEAT_DATABASE", "PYTHONPATH"):
         monkeypatch.setenv(name, found.environment[name])
     yield found
