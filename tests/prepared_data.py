@@ -23,7 +23,7 @@ def schema(shared_run: Path) -> Path:
         if not done.exists():
             made.mkdir(0o700, exist_ok=True)
             (made / DATABASE).touch(0o600)
-            _run("migrate", made)
+            _run(made, "migrate", "--skip-checks")
             made.rename(done)
     return done / DATABASE
 
@@ -35,10 +35,10 @@ def migrated(directory: Path, shared_run: Path | None) -> None:
         shutil.copy(schema(shared_run), directory / DATABASE)  # with its mode
 
 
-def _run(command: str, directory: Path) -> None:
+def _run(directory: Path, *command: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HARELINE_")}
     environment |= {"DJANGO_SETTINGS_MODULE": "dashboard.settings", "HARELINE_DATA_DIR": str(directory)}
-    subprocess.run([sys.executable, "manage.py", command], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=300)
+    subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=300)
 
 
 def prefill(directory: Path, shared_run: Path | None) -> None:
@@ -50,7 +50,7 @@ def prefill(directory: Path, shared_run: Path | None) -> None:
         if not (template / "static").exists():
             shutil.rmtree(template, ignore_errors=True)
             migrated(template, shared_run)
-            _run("prepare", template)
+            _run(template, "prepare")
     directory.mkdir(parents=True, exist_ok=True)
     for name in PARTS:
         source = template / name

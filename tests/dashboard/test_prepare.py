@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from dashboard.management.commands.prepare import collect_static_files
 from dashboard.models import ApiToken, AuditEvent, User
 from dashboard.people.providers import parse
 from dashboard.people.tokens import digest
+
+ROOT = Path(__file__).parents[2]
 
 
 def prepare() -> str:
@@ -108,3 +111,9 @@ def test_static_files_are_collected_again_only_when_something_changed(tmp_path: 
 
 def test_what_a_start_leaves_unchecked_is_right() -> None:
     assert run_checks(tags=[Tags.urls]) == []
+
+
+def test_no_command_imports_every_page_and_call_to_check_their_addresses() -> None:
+    modules = [".".join(path.relative_to(ROOT).with_suffix("").parts) for path in ROOT.glob("*/management/commands/[a-z]*.py")]
+    assert {name for name in modules if import_module(name).Command.requires_system_checks} == set()
+    assert len(modules) > 10

@@ -14,6 +14,7 @@ from dashboard.operations.database_state import refuse_unprepared
 
 class Command(BaseCommand):
     help = "Verifies the audit log, and names the first entry that was changed or removed. Exit status: 0 if all is as written, 1 if not or unknown."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("what", choices=["verify"])

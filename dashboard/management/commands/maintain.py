@@ -224,6 +224,7 @@ class Command(BaseCommand):
     working = False
     taken_at = 0.0  # by a clock that nobody sets
     help = "Looks for what is wrong, notifies people, trims history, tasks and the audit log and keeps the database in shape, until SIGTERM."
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         ended = set_on_signals()

@@ -23,6 +23,7 @@ from dashboard.store import rights
 
 class Command(BaseCommand):
     help = "Adds, lists and disables people, sets passwords and lifts delays after wrong ones."
+    requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
         doing = parser.add_subparsers(dest="doing", required=True, metavar="add|list|disable|enable|password|unlock")

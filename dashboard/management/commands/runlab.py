@@ -17,6 +17,7 @@ ROUND_SECONDS = {True: 0.3, False: 1.0}
 
 class Command(BaseCommand):
     help = "Runs the experiments of the messaging lab on the brokers of HARELINE_LAB, until SIGTERM."
+    requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
         ended = set_on_signals()
