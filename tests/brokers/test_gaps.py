@@ -65,7 +65,7 @@ def test_no_step_of_a_chart_is_so_long_that_a_gap_of_half_of_it_is_drawn_as_a_li
 
 
 def test_a_single_poll_that_failed_does_not_hide_a_point_of_five_minutes() -> None:
-    broker, memory = a_broker(), store.BrokerMemory()
+    broker, memory = a_broker("another"), store.BrokerMemory()
     for seconds in range(0, 605, 5):
         (fail if seconds == 400 else answer)(broker, memory, seconds)
     assert set(course(broker, 300, 0, 600).values()) == {5}
@@ -93,7 +93,7 @@ def test_of_a_moment_in_a_gap_nothing_is_recorded(broker: Broker) -> None:
 
 
 def test_exchanges_that_can_not_be_read_have_a_gap_of_their_own() -> None:
-    broker, memory = a_broker(), store.BrokerMemory()
+    broker, memory = a_broker("another"), store.BrokerMemory()
     store.save_topology(broker.pk, {"/": a_topology(("orders", "a", "mail"))}, None, None, None, after(0), memory)
     for seconds in range(0, 60, 5):
         fields = {"failed": frozenset({EXCHANGES})} if 30 <= seconds < 40 else {"exchanges": [ExchangeStats("/", "orders", seconds * 10, 0)]}
@@ -115,9 +115,9 @@ def test_a_frame_of_a_gap_is_an_empty_keyframe_to_who_does_not_know_it() -> None
 
 def test_histories_of_before_are_read_as_they_were() -> None:
     """A frame written by the version that knew no gaps."""
-    broker, memory = a_broker(), store.BrokerMemory()
+    broker, memory = a_broker("another"), store.BrokerMemory()
     answer(broker, memory, 0)
-    data = bytes(Snapshot.objects.get(kind="queues").data)
+    data = bytes(Snapshot.objects.get(broker=broker, kind="queues").data)
     assert data[1] & 4 == 0
     assert set(course(broker, 5, 0, 15).values()) == {5}
     assert course(broker, 5, 16, 26) == {16: None, 21: None, 26: None}
