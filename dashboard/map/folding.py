@@ -44,6 +44,7 @@ OWN_NAMES: Mapping[str, str] = {
 _EDGE_KINDS = (BINDING, EXCHANGE_BINDING, ALTERNATE, DEAD_LETTER, PUBLISH, CONSUME, FEDERATION, SHOVEL)
 _OUT, _INTO = ({kind: 2 * number + direction for number, kind in enumerate(_EDGE_KINDS)} for direction in (0, 1))
 _DIRECTIONS = 2 * len(_EDGE_KINDS)
+_WORD_AND_NUMBER = re.compile(r"\A([^-._@:\d]+)\d+(?![^-._@:])")
 _FIRST_PART, _LAST_PART = re.compile(r"[^._:/@-]+"), re.compile(r"(.+[._:/@-])[^._:/@-]+", re.DOTALL)
 
 
@@ -121,7 +122,11 @@ def _around(graph: Graph, left: Collection[str], patterns: Mapping[str, str]) ->
 
 @lru_cache(50_000)
 def _numbered(name: str) -> str:
-    return pattern_of(name)
+    """
+    >>> _numbered("orders-17"), _numbered("q17"), _numbered("customers2024.eu"), _numbered("3f2a9c1b7d4e"), _numbered("mail")
+    ('orders-*', 'q*', 'customers*.eu', '*', 'mail')
+    """
+    return pattern_of(_WORD_AND_NUMBER.sub(r"\1*", name, count=1))
 
 
 @lru_cache(50_000)
@@ -130,7 +135,7 @@ def _last_word(name: str) -> str:
     >>> _last_word("orders.eu"), _last_word("mail")
     ('orders.*', 'mail')
     """
-    found = _LAST_PART.fullmatch(pattern_of(name))
+    found = _LAST_PART.fullmatch(_numbered(name))
     return f"{found[1]}*" if found else name
 
 

@@ -57,6 +57,12 @@ def test_objects_are_folded_where_names_and_connections_are_alike() -> None:
     assert len(found) == 5
 
 
+def test_numbers_at_the_end_of_a_word_are_alike_and_different_words_are_not() -> None:
+    names = [*(f"q{number}" for number in (7, 17, 170, 2999)), *(f"customers{number}" for number in range(9, 13))]
+    found = alike(graph(*(("hub", name) for name in names), kinds={"hub": "exchange"}))
+    assert {name: fold.name for name, fold in found.items()} == {name: "q*" if name[0] == "q" else "customers*" for name in names}
+
+
 def test_words_are_folded_only_where_they_are_many_and_what_is_opened_is_not() -> None:
     few = [("orders", f"orders.{word}") for word in ("eu", "us", "ch", "at")]
     many = [("orders", f"orders.{letter}x") for letter in "abcdefghij"]
