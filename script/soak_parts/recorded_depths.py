@@ -56,7 +56,7 @@ class Recorder:
             if self._steps % STANDS_STILL_SECONDS == 0:
                 self._change(channel)
             self._steps += 1
-            self.noted.append(Noted(time.time(), channel.queue_declare(QUEUE, passive=True).message_count))
+            self._note(channel)
         except (OSError, amqp.exceptions.AMQPError):
             self._channel = None
             self.noted.append(Noted(time.time(), None))
@@ -71,13 +71,19 @@ class Recorder:
         channel.queue_declare(QUEUE, durable=True, auto_delete=False)
         return channel
 
+    def _note(self, channel: amqp.Channel) -> None:
+        self.noted.append(Noted(time.time(), channel.queue_declare(QUEUE, passive=True).message_count))
+
     def _change(self, channel: amqp.Channel) -> None:
+        """One message after the other, each noted: a poll amid them finds a depth that the queue had neither before nor after."""
         if self._dice.random() < 0.4:
             for _ in range(self._dice.randrange(20)):
                 channel.basic_get(QUEUE, no_ack=True)
+                self._note(channel)
         else:
             for _ in range(1 + self._dice.randrange(20)):
                 channel.basic_publish(amqp.Message(b"x", delivery_mode=2), routing_key=QUEUE)
+                self._note(channel)
 
 
 class Result(NamedTuple):
