@@ -13,7 +13,7 @@ from brokers.rates import STATISTICS_SECONDS
 from dashboard.layout.consumer_workers import Consuming
 from dashboard.layout.flow_patterns import NodeShare, QueuePattern, queue_pattern
 from dashboard.layout.wiring import Wiring
-from workers.celery_names import DEFAULT, PIDBOX
+from workers.celery_names import DEFAULT, PIDBOX, CeleryNames
 from workers.models import Worker
 
 
@@ -46,9 +46,13 @@ def node_shares(
     return found
 
 
-def is_machinery(queue: str) -> bool:
-    """Whether a queue is one by which worker nodes are controlled, under any name of theirs, or receive events by Celery's own names."""
-    return queue.endswith(PIDBOX) or DEFAULT.is_event_queue(queue)
+def is_machinery(queue: str, names: CeleryNames = DEFAULT) -> bool:
+    """Whether a queue is one by which worker nodes are controlled, under any name of theirs, or receive events. `names`: those of its virtual host.
+
+    >>> is_machinery("team.ev.1"), is_machinery("team.ev.1", CeleryNames(event_queue_prefixes=("team.ev",)))
+    (False, True)
+    """
+    return queue.endswith(PIDBOX) or names.is_event_queue(queue)
 
 
 def _delivered(channels: Iterable[Channel | None]) -> int | None:

@@ -36,7 +36,7 @@ class Patterns:
 
     @cached_property
     def _relations(self) -> Arrangements:
-        consuming = {name: members for name, members in self.place.consuming.items() if not is_machinery(name)}
+        consuming = {name: members for name, members in self.place.consuming.items() if not is_machinery(name, self.place.names)}
         cells = [(name, one.hostname) for name, members in consuming.items() for one in members if one.hostname]
         unclear = [name for name in self.queues if any(not one.hostname for one in self.place.consuming.get(name, ()))]
         return arrangements(self.queues, (), cells, unclear)

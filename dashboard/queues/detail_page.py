@@ -230,10 +230,11 @@ class QueuePage:
         if len({one.hostname for one in self.consuming if one.hostname}) > 1:
             counts = worker_queries.takers_of_queue(queue.broker_id, queue.vhost, queue.name, self.now - TAKEN_WITHIN)
             taken = {hostname: Taken(*counted) for hostname, counted in counts.items()}
+        names = kept.shared(self._state, worker_queries.names_of, self.broker.pk, queue.vhost)
         cells = [
             (name, one.hostname)
             for (vhost, name), members in consumers_by_queue(queue.broker_id, queue.vhost, self.broker).items()
-            if vhost == queue.vhost and self.scope.covers(self.broker.name, vhost, name) and not is_machinery(name)
+            if vhost == queue.vhost and self.scope.covers(self.broker.name, vhost, name) and not is_machinery(name, names)
             for one in members
             if one.hostname
         ]

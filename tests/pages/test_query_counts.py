@@ -62,7 +62,7 @@ PAGES = {
     "/findings/rules/": 8,
     "/findings/rules/growing/": 8,
     "/about/": 15,
-    "/queues/{queue}/": 51,
+    "/queues/{queue}/": 52,
     "/exchanges/{exchange}/": 35,
     "/connections/{connection}/": 23,
     "/workers/control/?node={worker}": 12,
