@@ -9,7 +9,7 @@ import functools
 import itertools
 import operator
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -28,8 +28,12 @@ _LEFT_OUT = frozenset(
         "reserved_routes", "scheduled_routes", "peak_memory_bytes", "pool", "processed", "pid", "active_tasks_at",
     )
 )  # fmt: skip
-_FIELDS = [field for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT]  # in the order in which a model takes them
+_OF_HEARTBEATS = ("active", "reserved", "scheduled", "clock_skew_seconds", "heartbeat_at")
+_FIELDS = sorted((field for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT), key=lambda field: field.name in _OF_HEARTBEATS)
+"""What changes with every heartbeat is read last, so that of most workers nothing else is looked at."""
 _NAMES = [field.attname for field in _FIELDS]
+_IN_A_MODEL = [field.attname for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT]
+_STILL = len(_FIELDS) - len(_OF_HEARTBEATS)
 _KINDS = [
     "boolean" if isinstance(field, BooleanField) else "moment" if isinstance(field, DateTimeField) else "json" if isinstance(field, JSONField) else ""
     for field in _FIELDS
@@ -65,7 +69,12 @@ class WorkerReader:
         kept = {}
         for row in rows:
             known = self._kept.get(row[0])
-            kept[row[0]] = (row, self._worker(row) if known is None else self._changed(row, *known))
+            if known is None:
+                kept[row[0]] = (row, self._worker(row))
+            else:
+                if row != known[0]:
+                    self._change(row, *known)
+                kept[row[0]] = (row, known[1])
         if kept.keys() != self._kept.keys():
             self._order = sorted(kept, key=lambda pk: (kept[pk][1].hostname, kept[pk][1].vhost, pk))
         self._kept = kept
@@ -78,18 +87,18 @@ class WorkerReader:
         return [worker_as_of(worker, now) if worker.vhost in late else worker for worker in found] if late else found
 
     def _worker(self, row: tuple[Any, ...]) -> Worker:
-        return Worker.from_db("default", _NAMES, [self._value(place, value) for place, value in enumerate(row)])
+        values = {_NAMES[place]: self._value(place, value) for place, value in enumerate(row)}
+        return Worker.from_db("default", _IN_A_MODEL, [values[name] for name in _IN_A_MODEL])
 
-    def _changed(self, row: tuple[Any, ...], before: tuple[Any, ...], worker: Worker) -> Worker:
-        """The worker with what differs from its row before."""
-        if row != before:
-            known = worker.__dict__
-            for place in itertools.compress(_PLACES, map(operator.ne, row, before)):
-                known[_NAMES[place]] = self._value(place, row[place])
-            if len(known) > _KNOWN:
-                for name in _LEFT_OUT:
-                    known.pop(name, None)  # read again where it is used
-        return worker
+    def _change(self, row: tuple[Any, ...], before: tuple[Any, ...], worker: Worker) -> None:
+        """Takes over what differs from its row before: of most workers only what every heartbeat has."""
+        known = worker.__dict__
+        first = _STILL if row[:_STILL] == before[:_STILL] else 0
+        for place in itertools.compress(_PLACES[first:], map(operator.ne, row[first:], before[first:])):
+            known[_NAMES[place]] = self._value(place, row[place])
+        if len(known) > _KNOWN:
+            for name in _LEFT_OUT:
+                known.pop(name, None)  # read again where it is used
 
     def _value(self, place: int, value: Any) -> Any:
         kind = _KINDS[place]
@@ -119,7 +128,4 @@ def beats_of(sources: list[EventSource]) -> dict[str, datetime | None]:
 
 def _moment(value: Any) -> datetime | None:
     """SQLite keeps moments as text in UTC."""
-    if not isinstance(value, str):
-        return value
-    found = datetime.fromisoformat(value)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    return datetime.fromisoformat(f"{value}+00:00") if isinstance(value, str) else value
