@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 import msgspec
+from django.db import connection
 from django.db.models import Count, Q, Sum
 
 from brokers.database.rows import RowsOf
-from brokers.models import Binding, Broker, Change, ClientTrend, Connection, Exchange, Node, Queue, Transfer, VirtualHost
+from brokers.models import Binding, Broker, ClientTrend, Connection, Exchange, Node, Queue, Transfer, VirtualHost
 
 AT_ONCE = 500
 MOST_BUSY = 200
@@ -102,16 +103,15 @@ def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> l
 
 def busy_queues(broker_id: int, ack_per_second: float) -> list[BusyQueue]:
     """The queues of which at least so much is acknowledged, the busiest first; MOST_BUSY at most."""
-    rows = Queue.objects.filter(broker_id=broker_id, gone_at=None, ack_per_second__gte=ack_per_second, consumers__gt=0).order_by("-ack_per_second", "pk")
-    return [BusyQueue(pk, vhost, name, rate or 0.0) for pk, vhost, name, rate in rows.values_list("pk", "vhost", "name", "ack_per_second")[:MOST_BUSY]]
+    where = f"broker_id = %s AND gone_at IS NULL AND ack_per_second >= %s AND consumers > 0 ORDER BY ack_per_second DESC, id LIMIT {MOST_BUSY:d}"
+    return [BusyQueue(*row) for row in _rows(f"SELECT id, vhost, name, ack_per_second FROM brokers_queue WHERE {where}", broker_id, ack_per_second)]  # noqa: S608
 
 
 def only_connections(broker_id: int) -> list[Connection]:
     """The connections that are the only one of their virtual host, Hareline's own left out."""
-    rows = Connection.objects.filter(broker_id=broker_id, gone_at=None).exclude(product__startswith=Connection.OWN_PRODUCT)
-    alone = rows.order_by().values("vhost").annotate(connections=Count("pk")).filter(connections=1)
-    vhosts = list(alone.values_list("vhost", flat=True)[:AT_ONCE])
-    return list(rows.filter(vhost__in=vhosts).order_by("vhost")) if vhosts else []
+    where = f"broker_id = %s AND gone_at IS NULL AND product NOT LIKE %s GROUP BY vhost HAVING COUNT(*) = 1 ORDER BY vhost LIMIT {AT_ONCE:d}"
+    found = _rows(f"SELECT MAX(id) FROM brokers_connection WHERE {where}", broker_id, f"{Connection.OWN_PRODUCT}%")  # noqa: S608  (a number)
+    return list(Connection.objects.filter(pk__in=[pk for (pk,) in found]).order_by("vhost")) if found else []
 
 
 def exchanges_by_name(broker_id: int, vhost: str, names: Collection[str]) -> dict[str, tuple[int, float | None]]:
@@ -140,7 +140,8 @@ def queues_with_priorities(broker_id: int, vhost: str, names: Collection[str]) -
 
 def latest_change(broker: Broker) -> int | None:
     """Another number once something of its topology was stored as changed."""
-    return Change.objects.filter(broker_id=broker.pk).order_by("-at", "-pk").values_list("pk", flat=True).first()
+    found = _rows("SELECT id FROM brokers_change WHERE broker_id = %s ORDER BY at DESC, id DESC LIMIT 1", broker.pk)
+    return found[0][0] if found else None
 
 
 def queues_there(broker_id: int, vhost: str, names: Collection[str]) -> set[str]:
@@ -161,6 +162,13 @@ def depths_of(places: Iterable[tuple[int, int, str, str]]) -> dict[int, int]:
             if depth is not None:
                 found[wanted[broker_id, vhost, name]] = depth
     return found
+
+
+def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+    """Of a statement that every round makes: Django would take longer to build it than the database to answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
 
 
 def _by_vhost(queues: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

@@ -15,7 +15,8 @@ MOST_QUEUES, MOST_BINDINGS, MOST_NAMED = 10_000, 20_000, 5
 
 
 class StandingQueue(msgspec.Struct, frozen=True):
-    """A queue with a limit, a dead-letter exchange or a consumer timeout of its own; `settings` are what is in force, by name without x-."""
+    """A queue with a limit, a dead-letter exchange or a consumer timeout of its own; `settings` are what is in force, by name without x-, one object of queues
+    whose settings are equal."""
 
     pk: int
     vhost: str
@@ -32,12 +33,15 @@ def standing_queues(broker: Broker) -> list[StandingQueue]:
     for field in ("arguments_text", "policy_text"):
         for setting in ("max-length", "dead-letter-exchange", "consumer-timeout"):
             named |= Q(**{f"{field}__contains": setting})
-    found, read = [], _Once()
+    found, read, merged = [], _Once(), dict[tuple[str, str], dict[str, Any]]()
     for pk, vhost, name, arguments, policy in (
         texts.filter(named).order_by("pk").values_list("pk", "vhost", "name", "arguments_text", "policy_text")[:MOST_QUEUES]
     ):
-        own = {key.removeprefix("x-"): value for key, value in read(arguments).items()}
-        found.append(StandingQueue(pk, vhost, name, {**read(policy), **own}))
+        settings = merged.get((arguments, policy))
+        if settings is None:
+            own = {key.removeprefix("x-"): value for key, value in read(arguments).items()}
+            settings = merged[arguments, policy] = {**read(policy), **own}
+        found.append(StandingQueue(pk, vhost, name, settings))
     return found
 
 

@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 READ_AGAIN = timedelta(minutes=1)
 TASKS_READ_AGAIN = timedelta(seconds=5)
+HELD_READ_AGAIN = timedelta(seconds=15)
+"""Of a short consumer timeout sooner: a twentieth of it."""
 MOST_NAMED, MOST_WAITING, MOST_TARGETS, MOST_SOURCES = 5, 20, 500, 200
 MOST_READ_AGAIN = 2
 UNROUTED_WITHIN = timedelta(minutes=10)
@@ -141,7 +143,8 @@ class QueueReader:
         return {name: found for name, (_, found) in kept.items() if found}
 
     def _held_tasks(self, broker: Broker, timeout: timedelta, now: datetime) -> Sequence[HeldTask]:
-        if self._held is None or not timedelta(0) <= now - self._held[0] < TASKS_READ_AGAIN:
+        again = min(HELD_READ_AGAIN, max(TASKS_READ_AGAIN, timeout / 20))
+        if self._held is None or not timedelta(0) <= now - self._held[0] < again:
             tasks = stranded_tasks.held(broker.pk, now - WAITS_FROM * timeout, WAITS_FROM * timeout)
             held = [
                 HeldTask(one.vhost, one.worker or "", one.uuid, one.name or "", one.queue or "", one.received_at, one.eta) for one in tasks if one.received_at

@@ -59,7 +59,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         drift=kept.drift(broker, workers, now),
         passage=kept.passages.note(broker, sources, now),
         topology_faults=kept.topology.faults(broker, polled.vhosts, now),
-        busy_queues=lambda rate: for_findings.busy_queues(broker.pk, rate),
+        busy_queues=lambda rate: kept.polled.busy_queues(broker, rate, now),
         consuming_nodes=lambda vhost, queue: _nodes(broker, vhost, queue),
         only_connections=lambda: for_findings.only_connections(broker.pk),
         blocked=lambda: for_findings.blocked_connections(broker),

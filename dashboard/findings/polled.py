@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from brokers import queries
 from brokers.models import Broker, Change, ClientTrend, Node, PollAttempt, Queue, Transfer, VirtualHost
 from brokers.queries import for_findings
+from brokers.queries.for_findings import BusyQueue
 from brokers.scope import EVERYTHING
 from dashboard.connections.growth import Growth, rise
 from dashboard.findings.gathered_queues import QueueReader
@@ -17,7 +18,10 @@ MOST_ATTEMPTS = 600
 ATTEMPTS_OF = timedelta(minutes=10)
 """A broker that has responded for longer did not come and go lately, so its attempts are not read."""
 MOST_CHANGES = 50
-TRENDS_EVERY = timedelta(seconds=15)
+TRENDS_EVERY = timedelta(seconds=30)
+"""A sample is stored each minute."""
+BUSY_EVERY = timedelta(seconds=15)
+"""The busiest queues are of interest to a rule that waits for minutes, and finding them takes all queues."""
 LONGEST = timedelta(seconds=10)
 """So long it is kept at most: which queues are candidates also depends on the time."""
 
@@ -40,6 +44,7 @@ class PolledReader:
         self._read: tuple[Hashable, datetime, Polled] | None = None
         self._trends: tuple[datetime, Sequence[ClientTrend]] | None = None
         self._rises: dict[int, Growth] = {}
+        self._busy: tuple[datetime, float, Sequence[BusyQueue]] | None = None
 
     def polled(self, broker: Broker, also: Collection[int], now: datetime) -> Polled:
         """`also`: the primary keys of queues with an open finding."""
@@ -66,6 +71,12 @@ class PolledReader:
             self._trends = (now, for_findings.trends_of(broker))
             self._rises = {trend.pk: found for trend in self._trends[1] if (found := rise(trend)) is not None}
         return self._trends[1]
+
+    def busy_queues(self, broker: Broker, ack_per_second: float, now: datetime) -> Sequence[BusyQueue]:
+        """The queues of which at least so much is acknowledged, the busiest first, as of a few polls ago at most."""
+        if self._busy is None or self._busy[1] != ack_per_second or not timedelta(0) <= now - self._busy[0] < BUSY_EVERY:
+            self._busy = (now, ack_per_second, for_findings.busy_queues(broker.pk, ack_per_second))
+        return self._busy[2]
 
     def rise(self, trend: ClientTrend) -> Growth | None:
         """Of those that were read last: worked out once, not in every round."""

@@ -19,6 +19,8 @@ from workers import queries as worker_queries
 
 log = structlog.get_logger(__name__)
 CHECKED_EVERY = timedelta(seconds=10)
+COUNTED_EVERY = timedelta(seconds=30)
+"""While nothing of it was stored as read or changed, which is known without counting its queues, exchanges and bindings."""
 AGAIN_EVERY = timedelta(minutes=10)
 """Policies that are in force may be read later than the topology was."""
 REST = 20
@@ -35,6 +37,7 @@ class TopologyReader:
         self._checked_at, self._rests_until = _NEVER, _NEVER
         self._known: dict[str, tuple[Any, datetime, list[TopologyFault]]] = {}
         self._found: Sequence[TopologyFault] | None = None
+        self._counted: tuple[Any, datetime] = (None, _NEVER)
         self._published_at: dict[int, datetime] = {}  # by exchange; of those without a way out
 
     def faults(self, broker: Broker, vhosts: Sequence[VirtualHost], now: datetime) -> Sequence[TopologyFault] | None:
@@ -45,7 +48,11 @@ class TopologyReader:
             return self._found
         began = self._seconds()
         self._published_at = {pk: at for pk, at in self._published_at.items() if now - at < LATELY}
-        self._known = {vhost.name: self._of_vhost(broker, vhost.name, now) for vhost in vhosts if vhost.visible}
+        visible = [vhost.name for vhost in vhosts if vhost.visible]
+        signs = (broker.topology_at, broker.version, visible, for_findings.latest_change(broker) if visible else None)
+        if signs != self._counted[0] or not timedelta(0) <= now - self._counted[1] < COUNTED_EVERY:
+            self._known = {name: self._of_vhost(broker, name, now) for name in visible}
+            self._counted = (signs, now)
         self._found = [placed for _, _, found in self._known.values() for placed in self._placed(broker, found, now)]
         self._checked_at, self._rests_until = now, now + REST * timedelta(seconds=self._seconds() - began)
         return self._found
