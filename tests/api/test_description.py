@@ -61,6 +61,7 @@ def test_what_a_call_answers_is_what_is_described(call: Any, world: World, path:
     store.audit(None, "log in", store.FAILED, world.now, user_name="eve")
     Change.objects.create(broker=world.broker, at=world.now, kind="queue", what="added", name="mail", text="Queue mail added", after={"type": "classic"})
     Mark.objects.create(at=world.now, title="deployed", made_by="eve", made_at=world.now)
+    store.begin_experiment(world.user, "prod", "1f2e", "topics", {}, world.now)
     batch = store.begin_run_again(world.user, "prod", "/", "", 1.0, [(None, "a", "new", "mail.send")], world.now)
     single = {"id": batch.pk} if path.endswith("/run-again") else OF_EXCHANGE if path.endswith("/exchange") else OF_QUEUE if path.endswith("/queue") else {}
     status, answer = call(path.removeprefix("/api/v1/"), **QUERIES.get(path, single))
