@@ -290,9 +290,9 @@ def test_publishers_are_read_of_the_few_exchanges_that_are_looked_at(person: Cli
     for number in range(5):
         shop.add(f"q{number}", f"shop.{number}", f"w{number}@web", f"u{number}", "t1")
     Exchange.objects.filter(name="shop.3").update(publish_in_per_second=5.0)
-    keys = re.findall(r'data-live="(exchange-\d+)"', person.get("/map/?part=map").content.decode())
+    keys = re.findall(r'data-live="(exchange-\d+)"', person.get("/map/?part=map&alike=show").content.decode())
     assert len(keys) == 3 and keys[0] == f"exchange-{Exchange.objects.get(name='shop.3').pk}"
-    focused = re.findall(r'data-live="(exchange-\d+)"', person.get("/map/?part=map&focus=exchange:shop.4").content.decode())
+    focused = re.findall(r'data-live="(exchange-\d+)"', person.get("/map/?part=map&alike=show&focus=exchange:shop.4").content.decode())
     assert focused[0] == f"exchange-{Exchange.objects.get(name='shop.4').pk}"
 
 
