@@ -10,6 +10,7 @@ from importlib import import_module
 
 import django
 from daphne.cli import DEFAULT_HOST, CommandLineInterface
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from brokers import interpreter
@@ -23,6 +24,7 @@ PATIENCE_SECONDS = 1.0  # an earlier web process may just end
 
 
 def main(arguments: list[str]) -> None:
+    interpreter.look_for_no_garbage()
     end_with_supervisor()
     daphne = CommandLineInterface()
     options = daphne.parser.parse_args([*arguments, APPLICATION])
@@ -40,11 +42,13 @@ def main(arguments: list[str]) -> None:
         refuse_unusable(waiting=True)
         presence = WebPresence()
         import_module(APPLICATION.partition(":")[0])
+        import_module(settings.ROOT_URLCONF)  # else the first request does, and everybody waits for it
     except ImproperlyConfigured as error:
         sys.exit(f"hareline: {error}")
     daphne.server_class = LiveServer
     presence.start()
     interpreter.shorten_turns()
+    interpreter.look_for_garbage_rarely()
     daphne.run([*with_backlog(arguments), APPLICATION])
     presence.end()
     leave()
