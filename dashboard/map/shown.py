@@ -110,10 +110,15 @@ class Shown:
         return {one: found[one] for one in sorted(found, key=found.__getitem__)}
 
     def _important(self, node: Node) -> tuple[float, ...]:
-        away = min((self._away.get(one, _FAR) for one in members_of(node)), default=_FAR) if self.starts else 0
+        away = self._distance(node) if self.starts else 0
         found = self.findings_of(node) if self.findings else None
         changed = any(self.everything.nodes[one].change for one in members_of(node)) if self.wanted.since else False
         return away, not changed, rank(found[0].level) if found else _RANK_OF_HEALTHY, -self._activity(node)
+
+    def _distance(self, node: Node) -> float:
+        if not isinstance(node.facts, Group):
+            return self._away.get(node.id, _FAR)
+        return min((self._away.get(one, _FAR) for one in node.facts.members), default=_FAR)
 
     def _activity(self, node: Node) -> float:
         total = log10(1 + len(self.graph.of(node.id)))
