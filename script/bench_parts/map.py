@@ -135,6 +135,7 @@ def focuses(browser: Browser, root: str, cookie: dict[str, object], query: str, 
 
 def rows(root: str, cookie: dict[str, object], queues: int, peer_seconds: float) -> list[Row]:
     size, server = f"{queues:,} queues, {queues * BINDINGS_A_QUEUE:,} bindings", web_process()
+    start = big_broker.cpu_seconds(server)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_FLAGS)
         say("first pictures")
@@ -161,6 +162,7 @@ def rows(root: str, cookie: dict[str, object], queues: int, peer_seconds: float)
     whole, text = peer(queues, peer_seconds)
     tick = percentile([one[ALL] for one in ticks], 50)
     return [
+        Row("the web process’s start, until it answers", f"{start * 1000:.0f} ms of processor time"),
         first.row(f"the first picture of the map after a start, {size}", GOAL_PICTURE_MS),
         folded.row("the first picture after a poll, half", GOAL_PICTURE_MS),
         apart.row(f"the same of {nodes} nodes, half", GOAL_PICTURE_MS, text, whole),

@@ -8,7 +8,7 @@ import os
 import socket
 import subprocess
 import sys
-import time
+import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import websockets
@@ -25,13 +25,18 @@ def running_web() -> Iterator[int]:
         environment = os.environ | {"HARELINE_PORT": str(port)}
         process = subprocess.Popen(command, pass_fds=[listening.fileno()], env=environment, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + START_SECONDS
-        while socket.socket().connect_ex(("127.0.0.1", port)) and time.monotonic() < deadline:
-            time.sleep(0.1)
+        wait_answered(port)
         yield port
     finally:
         process.terminate()
         process.wait(10)
+
+
+def wait_answered(port: int) -> None:
+    """Connections alone show nothing: they wait in the queue of the socket, which is there before the process."""
+    request = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with request.open(f"http://127.0.0.1:{port}/healthz", timeout=START_SECONDS):
+        pass
 
 
 @contextlib.asynccontextmanager
