@@ -79,9 +79,13 @@ def peer(queues: int, most_seconds: float) -> tuple[float | None, str]:
 
 
 def web_process() -> int:
-    """The process of the pages, which this one started."""
-    children = Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split()
-    return next(int(pid) for pid in children if "dashboard.web" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"))
+    """The process of the pages, which this one started. Its command line stands nowhere for a moment after its start."""
+    for _ in range(100):
+        for pid in Path(f"/proc/self/task/{os.getpid()}/children").read_text(encoding="ascii").split():
+            if "dashboard.web" in Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8"):
+                return int(pid)
+        time.sleep(0.1)
+    raise TimeoutError("the web process did not start")
 
 
 def stored_again() -> None:
