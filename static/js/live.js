@@ -92,11 +92,11 @@ function send(frame) {
 
 // Requests the topics of the page with the rows that stand on it now; of these only what changed.
 function subscribe() {
-  const wanted = JSON.parse(content.dataset.topics);
+  const [wanted, keysOf] = [JSON.parse(content.dataset.topics), rowsOnPage()];
   const news = [];
   let room = MOST_ROWS;
   for (const name of wanted) {
-    const keys = rowsOnPage(KINDS[name.split("/")[0]]).slice(0, name.startsWith("broker/") ? MOST_ROWS : room);
+    const keys = keysOf(KINDS[name.split("/")[0]]).slice(0, name.startsWith("broker/") ? MOST_ROWS : room);
     if (!name.startsWith("broker/")) room -= keys.length;
     const topic = topics.get(name) ?? {};
     topics.set(name, topic);

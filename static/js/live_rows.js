@@ -9,10 +9,10 @@ export const numbersOf = (key) => numbers.get(key) ?? {};
 // A row is an element with data-live: its key, or nothing where the key is its id (the head of a page, a line of a table). A chart has data-row.
 const keyOf = ({ dataset, id }) => dataset.row || dataset.live || id;
 
-/** Keys of the rows of these kinds that stand on the page now: ["queue-17", …]. */
-export function rowsOnPage(kinds) {
-  const keys = new Set([...document.querySelectorAll("[data-live], [data-row]")].map(keyOf));
-  return [...keys].filter((key) => kinds.includes(key.split("-")[0])).sort();
+/** A function of kinds: keys of the rows of these that stand on the page now, ["queue-17", …]. The page, which may be a large drawing, is searched once. */
+export function rowsOnPage() {
+  const keys = [...new Set([...document.querySelectorAll("[data-live], [data-row]")].map(keyOf))].sort();
+  return (kinds) => keys.filter((key) => kinds.includes(key.split("-")[0]));
 }
 
 const placesOfRow = (key) => [...document.querySelectorAll(`#${CSS.escape(key)}, [data-live="${CSS.escape(key)}"]`)];
