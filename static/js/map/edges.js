@@ -16,14 +16,14 @@ export class EdgeDrawing {
     this.label = edge.label ? make("text", { class: "map-label", "data-edge": edge.id }, labels) : null;
   }
 
-  // A line keeps its width until that is a pixel off, which nobody sees: another one is laid out and painted anew, with its label.
+  // A line keeps its width until that is a pixel and a quarter off, which is hard to see: another one is styled, laid out and painted anew.
   update(edge, moves) {
     this.edge = edge;
     const key = `${edge.rate} ${edge.level} ${edge.label} ${edge.change} ${moves}`;
     if (key === this.key) return;
     this.key = key;
     const width = Math.round(2 * thickness(edge.rate)) / 2;
-    const isWider = !edge.rate || !(Math.abs(width - this.width) < 1);
+    const isWider = !edge.rate || !(Math.abs(width - this.width) < Math.max(1, this.width / 4));
     if (isWider) set(this.path, "stroke-width", (this.width = width));
     set(this.group, "data-level", levelOf(edge));
     set(this.group, "data-change", edge.change ?? "");

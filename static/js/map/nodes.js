@@ -50,7 +50,7 @@ export class NodeDrawing {
     set(this.link, "data-change", node.change ?? "");
     set(this.link, "aria-label", spoken(node));
     put(this.rate, rate);
-    put(this.name, isolated(fitted(nameOf(node), WIDTH - this.left - LEFT - (rate ? 8 + 7 * rate.length : 0), fonts.name)));
+    put(this.name, isolated(fitted(nameOf(node), WIDTH - this.left - LEFT - (rate ? 8 + 7 * Math.max(4, rate.length) : 0), fonts.name)));
     put(this.line, isolated(fitted(line, WIDTH - this.left - LEFT - 18, fonts.line)));
     if (this.pattern) put(this.pattern, fitted(node.pattern ?? "", WIDTH - this.left - LEFT, fonts.line));
     shape(this.sign, level);

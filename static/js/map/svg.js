@@ -25,30 +25,30 @@ export function put(element, text) {
 export const isolated = (text) => `\u2068${text}\u2069`;
 
 const WIDEST = 14; // pixels of a letter: a text that is short enough need not be measured
-const pens = new Map(); // font: {pen, widths}
+const pens = new Map(); // font: {pen, widths, cut}
 
-/** The text, cut with "…" so that it is at most so wide in this font. */
+/** The text, cut with "…" so that it is at most so wide in this font. Letters are measured once; those beyond ASCII may join, so their text is measured. */
 export function fitted(text, width, font) {
   if (text.length * WIDEST <= width) return text;
-  if (!pens.has(font)) pens.set(font, { pen: Object.assign(document.createElement("canvas").getContext("2d"), { font }), cut: new Map() });
-  const { pen, cut } = pens.get(font);
+  const pen = pens.get(font)?.pen ?? Object.assign(document.createElement("canvas").getContext("2d"), { font });
+  if (!(pens.get(font)?.cut.size < 5000)) pens.set(font, { pen, widths: {}, cut: new Map() });
+  const { widths, cut } = pens.get(font);
   const key = `${width} ${text}`;
-  if (cut.has(key)) return cut.get(key);
-  if (cut.size > 5000) cut.clear();
-  const letters = [...text];
-  let shown = letters.length;
-  if (pen.measureText(text).width > width) {
-    let [low, high] = [0, Math.min(shown, 80)];
-    while (low < high) {
-      const half = Math.ceil((low + high) / 2);
-      if (pen.measureText(`${letters.slice(0, half).join("")}…`).width <= width) low = half;
-      else high = half - 1;
-    }
-    shown = low;
+  if (/[^ -~]/.test(text)) return cut.get(key) ?? (cut.set(key, cutAt([...text], width, pen)), cut.get(key));
+  const widthOf = (letter) => (widths[letter] ??= pen.measureText(letter).width);
+  let [wide, end] = [0, 0]; // of the letters until now; how many of them leave room for the sign
+  for (let at = 0; at < text.length && wide <= width; at += 1) if ((wide += widthOf(text[at])) <= width - widthOf("…")) end = at + 1;
+  return wide <= width ? text : `${text.slice(0, end)}…`;
+}
+
+function cutAt(letters, width, pen) {
+  const isIn = (text) => pen.measureText(text).width <= width;
+  let [low, high] = isIn(letters.join("")) ? [letters.length, 0] : [0, Math.min(letters.length, 80)];
+  while (low < high) {
+    const half = Math.ceil((low + high) / 2);
+    [low, high] = isIn(`${letters.slice(0, half).join("")}…`) ? [half, high] : [low, half - 1];
   }
-  const found = shown < letters.length ? `${letters.slice(0, shown).join("")}…` : text;
-  cut.set(key, found);
-  return found;
+  return letters.slice(0, low).join("") + (low < letters.length ? "…" : "");
 }
 
 // The shapes of levels as templates/components/_shape.html draws them.
