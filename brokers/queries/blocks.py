@@ -88,9 +88,9 @@ def _unpacked_polls(broker_id: int, kind: str, first: datetime, end: datetime, s
     where = "broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at <= %s"
     values: list[Any] = [broker_id, kind, RAW_STEP, moment_as(first), moment_as(end)]
     if stored:
-        of_block = f"SELECT 1 FROM {_BLOCKS} AS packed WHERE packed.broker_id = %s AND packed.kind = %s AND packed.at = {_SNAPSHOTS}.at AND packed.at <= %s"  # noqa: S608
-        where += f" AND NOT EXISTS ({of_block}) AND (is_key OR at <= %s OR at > %s)"
-        values += [broker_id, kind, *map(moment_as, (stored[-1].at, stored[0].at, max(one.until for one in stored)))]
+        of_block = f"SELECT 1 FROM {_BLOCKS} AS packed WHERE packed.broker_id = %s AND packed.kind = %s AND packed.at = {_SNAPSHOTS}.at"  # noqa: S608
+        where += f" AND (at > %s OR NOT EXISTS ({of_block})) AND (is_key OR at <= %s OR at > %s)"
+        values += [moment_as(stored[-1].at), broker_id, kind, moment_as(stored[0].at), moment_as(max(one.until for one in stored))]
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT at, data FROM {_SNAPSHOTS} WHERE {where} ORDER BY at, id", values)  # noqa: S608  (names of our own models)
         while rows := cursor.fetchmany(_AT_ONCE):
