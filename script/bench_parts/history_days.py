@@ -102,7 +102,7 @@ def days_measured(data: Path, days: int, queues: int, milliseconds: Milliseconds
         Row("one queue’s 24 h, a point a minute, CPU", f"{one:.1f} ms", f"plain rows: {plain_one:.1f} ms", plain_one / one),
         Row("100 sparklines of 24 h, CPU", f"{lines:.1f} ms", f"plain rows: {plain_lines:.1f} ms", plain_lines / lines),
         *beside,
-        Row(f"history bounded to {bound / 1e6:.0f} MB", f"{kept / 1e6:.1f} MB", "", None, f"≤ {bound / 1e6:.0f} MB", bound / kept),
+        Row(f"history bounded to {bound / 1e6:.1f} MB", f"{kept / 1e6:.1f} MB", "", None, f"≤ {bound / 1e6:.1f} MB", bound / kept),
     ]  # fmt: skip
 
 
