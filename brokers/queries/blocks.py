@@ -18,7 +18,7 @@ from brokers.database.rows import read_moment
 from brokers.models import Snapshot, SnapshotBlock
 from brokers.queries.outline import Outline
 from brokers.snapshots import METRICS, RAW_STEP, Integers, Moment, Series, metric_index, series_of
-from brokers.snapshots.blocks import Block, codes_at
+from brokers.snapshots.blocks import Block, codes_at, courses_of
 
 _AT_ONCE = 200
 _SNAPSHOTS, _BLOCKS = Snapshot._meta.db_table, SnapshotBlock._meta.db_table
@@ -119,28 +119,28 @@ def _courses(blocks: Sequence[Block], at: datetime, wanted: Integers, columns: S
     """The polls of these blocks of one keyframe, of which there is one at least."""
     recorded = at.timestamp() + blocks[0].times / 1_000_000
     kept = int(np.searchsorted(recorded, end.timestamp(), side="right"))
-    codes = np.zeros((len(columns), len(wanted), blocks[0].frames), np.int64)
-    for block in blocks:
-        there = block.ids
-        places = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
-        found = np.flatnonzero(there[places] == wanted)
-        codes[:, found] = block.courses(columns, places[found].tolist())
+    codes = courses_of(blocks, wanted, columns)
     return Polled(recorded[:kept], Series(codes[..., :kept], blocks[0].intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
 
 
 def _blocks_with(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[int]) -> Iterator[tuple[datetime, int, int, bytes]]:
     """Blocks of these keyframes that may have one of the objects: keyframe, first and last object, bytes."""
-    ranges = [(one, one) for one in ids] if len(ids) <= _FEW else [(max(ids), min(ids))]
-    if not ranges:
+    if not ids:
         return
-    where = " OR ".join(["first_id <= %s AND last_id >= %s"] * len(ranges))
-    statement = f"SELECT at, first_id, last_id, data FROM {_BLOCKS} WHERE broker_id = %s AND kind = %s AND at >= %s AND at <= %s AND ({where})"  # noqa: S608
-    values = [broker_id, kind, moment_as(stored[0].at), moment_as(stored[-1].at), *chain.from_iterable(ranges)]
+    where, ranges = having_any(ids)
+    statement = f"SELECT at, first_id, last_id, data FROM {_BLOCKS} WHERE broker_id = %s AND kind = %s AND at >= %s AND at <= %s AND {where}"  # noqa: S608
+    values = [broker_id, kind, moment_as(stored[0].at), moment_as(stored[-1].at), *ranges]
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} ORDER BY at, first_id", values)
         while rows := cursor.fetchmany(_AT_ONCE):
             for at, first, last, data in rows:
                 yield read_moment(at), first, last, data
+
+
+def having_any(ids: Sequence[int]) -> tuple[str, list[int]]:
+    """A condition with its parameters: of the blocks that may have one of these objects, at least one."""
+    ranges = [(one, one) for one in ids] if len(ids) <= _FEW else [(max(ids), min(ids))]
+    return f"({' OR '.join(['first_id <= %s AND last_id >= %s'] * len(ranges))})", [*chain.from_iterable(ranges)]
 
 
 def packed_moment(broker_id: int, kind: str, key_at: datetime, at: datetime) -> tuple[datetime, Moment] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
-from itertools import chain, groupby
+from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -18,15 +18,14 @@ from django.db.models.functions import Length
 from brokers.database.rows import moment as moment_as
 from brokers.database.rows import read_moment
 from brokers.models import Rollup, RollupBlock
+from brokers.queries.blocks import having_any
 from brokers.rollups import STEPS
-from brokers.snapshots import Integers, Moment, columns_of
-from brokers.snapshots.blocks import Block, codes_at
+from brokers.snapshots import Moment, columns_of
+from brokers.snapshots.blocks import Block, codes_at, courses_of
 from brokers.snapshots.rollups import RolledSeries, columns_at_end, columns_for, ending, moment_at_end, numbers_of
 
 _ROLLUPS, _BLOCKS = Rollup._meta.db_table, RollupBlock._meta.db_table
 _AT_ONCE = 500
-_FEW = 20
-"""So many objects at most are looked up one by one among the blocks."""
 
 
 class Rolled(NamedTuple):
@@ -53,7 +52,7 @@ def rolled(broker_id: int, kind: str, step: int, ids: Sequence[int], metrics: Se
         began = at.timestamp() + blocks[0].times / 1_000_000
         kept = int(np.searchsorted(began, min(until.timestamp() + 0.5, end.timestamp())))
         times.append(began[:kept])
-        codes.append(_courses(blocks, np.array(ids, np.int64), columns)[..., :kept])
+        codes.append(courses_of(blocks, np.array(ids, np.int64), columns)[..., :kept])
     every = np.concatenate(times)
     order = np.argsort(every, kind="stable")
     return Rolled(every[order], numbers_of(kind, metrics, np.concatenate(codes, axis=-1)[..., order]))
@@ -80,15 +79,14 @@ def _packed(
     broker_id: int, kind: str, step: int, ids: Sequence[int], first: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime, list[Block]]]:  # fmt: skip
     """Of each keyframe the blocks that may have one of the objects: (its beginning, that of the last interval, blocks)."""
-    ranges = [(one, one) for one in ids] if len(ids) <= _FEW else [(max(ids), min(ids))]
-    if not ranges:
+    if not ids:
         return
-    where = " OR ".join(["first_id <= %s AND last_id >= %s"] * len(ranges))
+    where, ranges = having_any(ids)
     statement = f"SELECT at, until, first_id, last_id, data FROM {_BLOCKS} WHERE broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at < %s"  # noqa: S608
-    values: list[Any] = [broker_id, kind, step, moment_as(first), moment_as(end), *chain.from_iterable(ranges)]
+    values: list[Any] = [broker_id, kind, step, moment_as(first), moment_as(end), *ranges]
     wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
     with connection.cursor() as cursor:
-        cursor.execute(f"{statement} AND ({where}) ORDER BY at, first_id", values)
+        cursor.execute(f"{statement} AND {where} ORDER BY at, first_id", values)
         for (at, until), rows in groupby(_fetched(cursor), key=itemgetter(0, 1)):
             needed = [bytes(data) for *_, first_id, last_id, data in rows if ((wanted >= first_id) & (wanted <= last_id)).any()]
             if needed:
@@ -98,16 +96,6 @@ def _packed(
 def _fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:
     while rows := cursor.fetchmany(_AT_ONCE):
         yield from rows
-
-
-def _courses(blocks: Sequence[Block], wanted: Integers, columns: Sequence[int]) -> Integers:
-    codes = np.zeros((len(columns), len(wanted), blocks[0].frames), np.int64)
-    for block in blocks:
-        there = block.ids
-        places = np.minimum(np.searchsorted(there, wanted), len(there) - 1)
-        found = np.flatnonzero(there[places] == wanted)
-        codes[:, found] = block.courses(columns, places[found].tolist())
-    return codes
 
 
 def rollup_before(broker_id: int, kind: str, step: int, at: datetime) -> datetime | None:

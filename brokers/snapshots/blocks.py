@@ -207,6 +207,18 @@ class Block:
         return self._units[metric]
 
 
+def courses_of(blocks: Sequence[Block], ids: Integers, metrics: Sequence[int]) -> Integers:
+    """The codes of these objects over the frames of these blocks, at least one and all of the same frames, `[metric, object, frame]`; None (0) of an object
+    that is in none of them."""
+    found = np.zeros((len(metrics), len(ids), blocks[0].frames), np.int64)
+    for block in blocks:
+        there = block.ids
+        places = np.minimum(np.searchsorted(there, ids), len(there) - 1)
+        known = np.flatnonzero(there[places] == ids)
+        found[:, known] = block.courses(metrics, places[known].tolist())
+    return found
+
+
 def codes_at(blocks: Sequence[Block], metrics: Sequence[int], frame: int) -> Integers:
     """The codes of all objects of these blocks, which are of the same frames, at one of these, `[metric, object]`; None (0) in a metric that came later."""
     objects, there = sum(block.objects for block in blocks), blocks[0].metrics
