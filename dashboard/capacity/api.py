@@ -10,6 +10,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from brokers import queries
+from brokers.queries.one_moment import one_moment
 from dashboard.api.errors import ERRORS
 from dashboard.api.parameters import OfBroker, check_broker, scope
 from dashboard.capacity.loaded import loaded
@@ -73,9 +74,10 @@ def capacity(request: HttpRequest, query: Query[CapacityQuery]) -> dict[str, Any
     check_broker(request, query.broker)
     now, visible = timezone.now(), scope(request)
     window, within = chosen(query.window, WINDOWS), chosen(query.within, WITHIN)
-    brokers = [broker for broker in queries.brokers(visible) if query.broker in (None, broker.name)]
-    places = loaded(visible, brokers, query.vhost, now)
-    found = measured(visible, places, window, within, now)
+    with one_moment():
+        brokers = [broker for broker in queries.brokers(visible) if query.broker in (None, broker.name)]
+        places = loaded(visible, brokers, query.vhost, now)
+        found = measured(visible, places, window, within, now)
     return {
         "window_seconds": window.seconds,
         "within_seconds": within.seconds,

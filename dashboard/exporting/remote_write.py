@@ -18,6 +18,7 @@ from django.conf import settings
 from brokers import queries
 from brokers.models import Broker
 from brokers.queries.exported import exported_names, next_recorded, recorded_moments
+from brokers.queries.one_moment import one_moment
 from brokers.scope import EVERYTHING
 from brokers.snapshots import UnreadableSnapshot
 from dashboard import store
@@ -99,7 +100,8 @@ class Writer:
         length = timedelta(seconds=max(WINDOW_SECONDS, 2 * self._target.every_seconds))
         end = max(after + length, first)
         try:
-            found = window(kind, recorded_moments(broker.pk, kind, after, end), after, self._target.every_seconds, settings.METRICS_SERIES, MOST_SAMPLES)
+            with one_moment():  # polls that are packed meanwhile would be missing
+                found = window(kind, recorded_moments(broker.pk, kind, after, end), after, self._target.every_seconds, settings.METRICS_SERIES, MOST_SAMPLES)
         except UnreadableSnapshot as error:  # left out, since it would stop all that follow for ever
             log.error("remote_write_left_out", broker=broker.name, kind=kind, reason=str(error))
             store.begin_remote_write(row, position, next_recorded(broker.pk, kind, after, keyframes=True) or end)

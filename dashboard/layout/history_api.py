@@ -12,6 +12,7 @@ from pydantic import Field
 
 from brokers import queries
 from brokers.models import Exchange, Node, Queue, VirtualHost
+from brokers.queries.one_moment import one_moment
 from brokers.scope import Scope
 from dashboard.api.errors import ERRORS, invalid, not_found
 from dashboard.api.parameters import Moment, Name, broker_named, scope
@@ -59,7 +60,8 @@ def history(request: HttpRequest, query: Query[HistoryQuery]) -> History:
     if end < start:
         raise invalid("from", "from must not be after to, which is now if not given.")
     try:
-        return _found(query, scope(request), (broker.pk, kind, object_id, [query.metric], start, end, query.step))
+        with one_moment():  # what is packed meanwhile would be read twice, or not at all
+            return _found(query, scope(request), (broker.pk, kind, object_id, [query.metric], start, end, query.step))
     except KeyError as error:
         raise invalid("metric", f"There is no metric {query.metric} of {kind}.") from error
     except ValueError as error:
