@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from brokers import queries
 from brokers.errors import NotRecorded
@@ -304,6 +306,22 @@ def test_polls_that_are_packed_answer_as_before(recording: Recording) -> None:
     assert read() == before
     recording.check(60, 0, 7200)
     assert moment(recording.broker.pk, "queues", after(3400)) is None
+
+
+def test_polls_that_are_packed_while_they_are_read_are_read_once(recording: Recording) -> None:
+    recording.poll(0, 7200)
+    pack_history()
+    where = (EVERYTHING, recording.broker.pk, "queues", recording.ids[0], [*NAMES], NOON, after(7200), 30)
+    before, packed = queries.history(*where), []
+
+    def pack_before(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("SELECT at, data FROM brokers_snapshot WHERE"):  # what is not packed, by the blocks that there were before
+            packed.append(pack_history())
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(pack_before):
+        assert queries.history(*where) == before
+    assert packed == [9]
 
 
 def test_polls_are_deleted_once_they_are_packed_and_rolled_up_and_blocks_are_trimmed_too(recording: Recording) -> None:
