@@ -12,14 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import zstandard
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Length
 
 from brokers.database.rows import moment as moment_as
 from brokers.database.rows import read_moment
 from brokers.models import Rollup, RollupBlock
 from brokers.queries.blocks import having_any
-from brokers.rollups import STEPS
 from brokers.snapshots import Moment, columns_of
 from brokers.snapshots.blocks import Block, codes_at, courses_of
 from brokers.snapshots.rollups import RolledSeries, columns_at_end, columns_for, ending, moment_at_end, numbers_of
@@ -125,12 +124,9 @@ def moment_at_end_of(broker_id: int, kind: str, step: int, begin: datetime) -> M
 
 
 def packed_begins_beside(rows: Q, at: datetime) -> list[tuple[datetime, int]]:
-    """(beginning, step) of the packed intervals around a moment, of each step those of one keyframe: the last one before it among these rows."""
-    found: list[tuple[datetime, int]] = []
-    for step in STEPS:
-        last = RollupBlock.objects.filter(rows, step=step, at__lt=at).order_by("-at").values_list("pk", flat=True).first()
-        found += [(begin, step) for begin in (_packed_begins(Q(pk=last)) if last else ())]
-    return found
+    """(beginning, step) of the packed intervals around a moment, of each broker and step those of one keyframe: the last one before it among these rows."""
+    last = RollupBlock.objects.filter(rows, at__lt=at).order_by().values_list("broker_id", "step").annotate(Max("at"))
+    return [(begin, step) for broker_id, step, key_at in last for begin in _packed_begins(rows & Q(broker_id=broker_id, step=step, at=key_at))]
 
 
 def _packed_begins(rows: Q) -> list[datetime]:

@@ -7,7 +7,7 @@ from datetime import datetime
 import pytest
 
 from brokers import queries
-from brokers.models import Rollup, RollupBlock
+from brokers.models import Broker, Rollup, RollupBlock
 from brokers.packing import pack_history
 from brokers.queries.frames import moment
 from brokers.queries.rollups import last_rollup, rollup_frames
@@ -89,6 +89,17 @@ def test_the_ends_of_a_gap_are_found_in_what_is_packed(recording: Recording) -> 
     Rollup.objects.update(kind="broker")
     RollupBlock.objects.update(kind="broker")
     assert [queries.recorded_beside(EVERYTHING, after(seconds)) for seconds in (3300, -60, 9000)] == before
+
+
+def test_the_ends_of_a_gap_of_all_brokers_are_those_of_the_one_that_was_recorded_longest(recording: Recording) -> None:
+    pack()
+    later = RollupBlock.objects.get()
+    Rollup.objects.update(kind="broker")
+    RollupBlock.objects.update(kind="broker")
+    before = queries.recorded_beside(EVERYTHING, after(3300))
+    later.pk, later.broker, later.kind, later.at, later.until = None, Broker.objects.create(name="started later"), "broker", after(1200), after(1260)
+    later.save()
+    assert queries.recorded_beside(EVERYTHING, after(3300)) == before
 
 
 def test_rows_that_changed_meanwhile_are_not_packed(recording: Recording) -> None:
