@@ -17,7 +17,7 @@ from brokers.scope import Scope
 from dashboard.arrangements.declared import Declared
 from dashboard.arrangements.flows import Flow, QueueClients, flows
 from dashboard.arrangements.machines import Client, Machines
-from dashboard.arrangements.publishing import Publishing, publishing, sources
+from dashboard.arrangements.publishing import Publishing, Reach, publishing, sources
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.virtual_hosts import virtual_hosts
 from dashboard.live.hub import LOOK_CLOSELY
@@ -108,12 +108,12 @@ class _Place:
         queue: Queue,
         consumers: Mapping[str, tuple[Client, ...]],
         known: Publishing,
-        reach: Mapping[str, Collection[str]],
+        reach: Mapping[str, Reach],
         sent: Mapping[str, Collection[str]],
         whole: bool,
     ) -> QueueClients:
         takes = queue.publish_per_second is None or queue.publish_per_second > 0
-        certain, possible = known.of_queue(reach.get(queue.name, ()), takes)
+        certain, possible = known.of_queue(reach.get(queue.name, Reach()), takes)
         node = queue.leader or queue.node
         senders = [Client("", "", node, name) for name in sorted(sent.get(queue.name, ()))]
         by_connection = [_client(self._connections[queue.vhost, name]) for name in sorted(certain)]

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from brokers.models import Connection, Exchange
+from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import Topology
 
 PUBLISHERS_COUNT_FOR = timedelta(hours=1)
@@ -19,21 +20,43 @@ PUBLISHERS_COUNT_FOR = timedelta(hours=1)
 DEFAULT_EXCHANGE = ""
 
 
-def sources(topology: Topology) -> dict[str, frozenset[str]]:
-    """{queue: the exchanges from where a message may reach it}, without the default exchange, which reaches each."""
+class Reach(msgspec.Struct, frozen=True):
+    """The exchanges from where a message may reach a queue, without the default exchange, which reaches each: `bound` by bindings alone, `unmatched` only by
+    an alternate exchange on its path, for messages that match nothing before it."""
+
+    bound: frozenset[str] = frozenset()
+    unmatched: frozenset[str] = frozenset()
+
+
+def sources(topology: Topology) -> dict[str, Reach]:
+    """By queue, for those that have a binding of their own."""
     above: dict[str, set[str]] = defaultdict(set)
     direct: dict[str, set[str]] = defaultdict(set)
     for binding in topology.bindings:
         if binding.source:
             (direct if binding.destination_type == "queue" else above)[binding.destination].add(binding.source)
-    known: dict[frozenset[str], frozenset[str]] = {}
+    with_alternates = {name: set(exchanges) for name, exchanges in above.items()}
+    for name, alternate in _alternates(topology):
+        with_alternates.setdefault(alternate, set()).add(name)
+    known: dict[frozenset[str], Reach] = {}
     found = {}
     for queue, exchanges in direct.items():
         key = frozenset(exchanges)
         if key not in known:
-            known[key] = _with_above(key, above)
+            bound = _with_above(key, above)
+            known[key] = Reach(bound, _with_above(bound, with_alternates) - bound)
         found[queue] = known[key]
     return found
+
+
+def _alternates(topology: Topology) -> list[tuple[str, str]]:
+    """(exchange, its alternate exchange) by argument or policy, without the default exchange."""
+    settings = (*(one.arguments for one in topology.exchanges), *(one.definition for one in topology.policies))
+    if not any("alternate-exchange" in each for each in settings):
+        return []
+    router = VirtualHostRouter.from_topology(topology)
+    named = ((name, router.alternate(name)[0]) for name in router.exchanges if name)
+    return [(name, alternate) for name, alternate in named if alternate]
 
 
 def _with_above(exchanges: Iterable[str], above: Mapping[str, Collection[str]]) -> frozenset[str]:
@@ -53,14 +76,20 @@ class Publishing(msgspec.Struct, frozen=True):
     unread: frozenset[str] = frozenset()
     elsewhere: frozenset[str] = frozenset()
 
-    def of_queue(self, exchanges: Collection[str], takes: bool) -> tuple[set[str], set[str]]:
+    def of_queue(self, reach: Reach, takes: bool) -> tuple[set[str], set[str]]:
         """(connections that publish to the queue, those that may) by the exchanges from where messages reach it; `takes`: something is published to it,
         as far as that is known. By the default exchange a connection may publish to any queue, and one of an exchange to queues behind it."""
-        certain = {name for exchange in exchanges for name in self.connections.get(exchange, ())}
-        possible = set(self.connections.get(DEFAULT_EXCHANGE, ())) if takes and not certain else set()
-        if takes and (not self.unread.isdisjoint(exchanges) or (not certain and DEFAULT_EXCHANGE in self.unread)):
+        certain = self._to(reach.bound)
+        if not takes:
+            return certain, set()
+        others: frozenset[str] = frozenset() if certain else reach.unmatched | {DEFAULT_EXCHANGE}
+        possible = self._to(others)
+        if not self.unread.isdisjoint(reach.bound | others):
             possible |= self.elsewhere
         return certain, possible - certain
+
+    def _to(self, exchanges: Collection[str]) -> set[str]:
+        return {name for exchange in exchanges for name in self.connections.get(exchange, ())}
 
 
 def publishing(exchanges: Iterable[Exchange], connections: Collection[Connection], machinery: Collection[str], now: datetime) -> Publishing:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Queue, VirtualHost
+from brokers.models import Binding, Broker, Connection, Consumer, Exchange, Policy, Queue, VirtualHost
 from brokers.queries import kept
 from dashboard.arrangements.declared import parse
 from tests.people import person as a_person
@@ -99,6 +99,21 @@ def test_publishers_that_were_not_read_yet_are_unknown_and_not_none(person: Clie
     mail = flows(person)["mail"]
     assert (mail["arrangement"], mail["producers_possible"]) == ("unknown", True)
     assert 'id="exchange-' in person.get("/map/arrangements/").content.decode()  # so its publishers are read while somebody looks
+
+
+@pytest.mark.parametrize("by_policy", [False, True])
+def test_who_publishes_before_an_alternate_exchange_may_publish_to_the_queue_behind_it(person: Client, shop: Shop, by_policy: bool) -> None:
+    leads = {"alternate-exchange": "orders"}
+    shop.exchange("incoming", publish_in_per_second=5.0, arguments={} if by_policy else leads)
+    if by_policy:
+        Policy.objects.create(**shop.here, name="unrouted", pattern="^incoming$", apply_to="exchanges", priority=0, definition=leads)
+    shop.consumes("mail", "10.0.0.6")
+    shop.publishes("incoming", "10.0.0.5")
+    mail = flows(person)["mail"]
+    assert (mail["arrangement"], mail["producers_possible"], [one["name"] for one in mail["producers"]]) == ("all_apart", True, ["10.0.0.5"])
+    shop.publishes("orders", "10.0.0.7")  # who is known to publish to it counts alone
+    mail = flows(person)["mail"]
+    assert (mail["producers_possible"], [one["name"] for one in mail["producers"]]) == (False, ["10.0.0.7"])
 
 
 def test_hareline_itself_is_neither_producer_nor_consumer(person: Client, shop: Shop) -> None:
