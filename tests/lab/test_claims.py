@@ -133,6 +133,19 @@ def test_no_node_holds_more_than_its_prefetch() -> None:
     assert holds("prefetch", found) == "yes"
 
 
+def test_what_a_node_held_goes_with_its_connection_and_counts_anew_on_the_next() -> None:
+    found, limit = tally("prefetch"), 16
+    seen = found.nodes["node-3"]
+    for _ in range(2):
+        for number in range(limit):
+            found.apply(Report("got", NOW, "node-3", f"1.0.{number}"))
+        assert (seen.held, seen.most_held) == (limit, limit)
+        found.apply(Report("away", NOW, "node-3"))
+        assert (seen.held, seen.address) == (0, None)
+        found.apply(Report("ready", NOW, "node-3", text="127.0.0.1"))
+    assert holds("prefetch", found) == "yes"
+
+
 def slow(counts: Iterable[int], waiting: int) -> Tally:
     found, number = tally("slow_node"), 0
     for node, count in enumerate(counts, start=1):

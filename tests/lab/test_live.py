@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.utils import timezone
@@ -170,6 +171,24 @@ def test_each_arrangement_connects_from_its_machines_as_the_broker_sees_them(run
         wanted = {("hareline lab publisher", producer), ("hareline lab node-1", consumers)}
         turn(runner, lambda wanted=wanted: wanted <= hosts())  # type: ignore[misc]
         turn(runner, lambda: holds(found))
+
+
+@pytest.mark.nightly
+@pytest.mark.django_db
+def test_what_a_node_held_on_a_connection_that_the_broker_closed_no_longer_counts(runner: Runner, rabbitmq: TestNode) -> None:
+    found = begin("work_queue", nodes=1, prefetch=20, rate=20.0, work_ms=300)
+    runner.round(timezone.now())
+    seen = runner.running[found.pk].tally.nodes["node-1"]
+
+    def link() -> str | None:
+        listed = rabbitmq.api("GET", f"vhosts/{found.vhost}/connections")
+        return next((one["name"] for one in listed if one.get("user_provided_name") == "hareline lab node-1"), None)
+
+    first = turn(runner, lambda: seen.held >= 18 and link())
+    before = seen.got
+    rabbitmq.api("DELETE", f"connections/{quote(first, safe='')}")
+    turn(runner, lambda: seen.got >= before + 18)
+    assert seen.address is not None and seen.most_held <= runner.running[found.pk].plan.nodes[0].limit
 
 
 @pytest.mark.nightly

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from celery import Celery, signals
+from celery import Celery, bootsteps, signals
 from celery.exceptions import Reject
 from kombu.entity import Queue
 
@@ -36,6 +36,7 @@ def run(place: Place, plan: NodePlan, reports: int) -> NoReturn:
 
     signals.worker_ready.connect(ready, weak=False)
     signals.task_received.connect(got, weak=False)
+    app.steps["consumer"].add(_each_connection(lambda: report("away")))
     worker = app.Worker(
         hostname=f"{plan.name}@{plan.address}",
         pool_cls="prefork",
@@ -74,6 +75,21 @@ def _app(place: Place, plan: NodePlan) -> Celery:
         worker_proc_alive_timeout=START_SECONDS,
     )
     return app
+
+
+def _each_connection(lost: Callable[[], None]) -> type[bootsteps.StartStopStep]:
+    """Makes a worker send `worker_ready` on each connection, which Celery does on the first alone, and calls `lost` where one ends."""
+
+    class EachConnection(bootsteps.StartStopStep):
+        requires = ("celery.worker.consumer.connection:Connection",)
+
+        def start(self, consumer: Any) -> None:
+            consumer.init_callback = consumer.controller.on_consumer_ready
+
+        def stop(self, consumer: Any) -> None:
+            lost()
+
+    return EachConnection
 
 
 def _define(app: Celery, plan: NodePlan, report: Callable[..., None]) -> None:
