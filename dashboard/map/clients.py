@@ -14,6 +14,7 @@ from dashboard.map.graph import CONSUME, HARELINE, PUBLISH, Edge, EdgeKey, Node
 from workers.models import Worker
 
 REPORTED = "reports to consume it, but the broker shows no consumer"
+AS_REPORTED = "as it reported"
 PROBABLY = "probably"
 PRODUCT = "Hareline"
 
@@ -29,12 +30,13 @@ class Program(msgspec.Struct):
 
 
 class Clients(msgspec.Struct):
-    """Of one virtual host. `publishers`: by exchange what the broker last listed of them, of those exchanges of which that is known."""
+    """Of one virtual host. `consuming`: by queue; None where the broker's consumers are not known, as at a past moment. `publishers`: by exchange what the
+    broker last listed of them, of those exchanges of which that is known."""
 
     broker_id: int
     vhost: str
     workers: Sequence[Worker] = ()
-    consuming: Mapping[str, Sequence[Consuming]] = {}
+    consuming: Mapping[str, Sequence[Consuming]] | None = None
     connections: Sequence[Connection] = ()
     publishers: Mapping[str, Sequence[Mapping[str, Any]]] = {}
 
@@ -54,8 +56,9 @@ class _Making:
         self.edges: dict[EdgeKey, Edge] = {}
         self.by_name = {one.name: one for one in clients.connections}
         self.node_of_worker: dict[str, str] = {}
+        self.consuming = clients.consuming or {}
         self.worker_of_connection = {
-            one.connection_name: one.hostname for found in clients.consuming.values() for one in found if one.hostname and one.connection_name
+            one.connection_name: one.hostname for found in self.consuming.values() for one in found if one.hostname and one.connection_name
         }
 
     def id(self, kind: str, name: str) -> str:
@@ -70,7 +73,7 @@ class _Making:
             self.nodes[found] = Node(found, WORKER, worker.hostname, self.clients.vhost, self.clients.broker_id, facts=worker)
 
     def consumers(self) -> None:
-        for queue, consuming in self.clients.consuming.items():
+        for queue, consuming in self.consuming.items():
             source = self.id(QUEUE, queue)
             for one in consuming:
                 node = self.node_of_worker.get(one.hostname or "")
@@ -82,7 +85,9 @@ class _Making:
                 continue
             for queue in {str(one.get("name", "")) for one in worker.queues or ()}:
                 source, target = self.id(QUEUE, queue), self.node_of_worker[worker.hostname]
-                if (source, target, CONSUME) not in self.edges:
+                if self.clients.consuming is None:
+                    self.edge(source, target, CONSUME, note=AS_REPORTED)
+                elif (source, target, CONSUME) not in self.edges:
                     self.edge(source, target, CONSUME, note=REPORTED, level="warning" if worker.state == Worker.ONLINE else "unknown")
 
     def publishers(self) -> None:

@@ -83,10 +83,20 @@ class Place:
         """Those that did not leave, by host name."""
         if self.at is not None:
             read = partial(worker_queries.workers, self.scope, broker=self.broker.pk, vhost=self.vhost, at=self.at)
-            return {one.hostname: one for one in _all(read) if one.state == Worker.ONLINE}
+            online = [one for one in _all(read) if one.state == Worker.ONLINE]
+            for one in online:
+                one.queues = self._reported_then.get(one.pk)
+            return {one.hostname: one for one in online}
         gone_for = worker_queries.gone_for()
         found = worker_queries.workers_for_list(self.scope, self.broker, self.vhost)
         return {one.hostname: one for one in found if not has_left(one, self.now, gone_for)}
+
+    @cached_property
+    def _reported_then(self) -> dict[int, list[dict[str, Any]]]:
+        """The visible queues that each worker node had reported last at the past moment, by its key; of those that are missing nothing is recorded."""
+        seen = {one.name for one in self.topology.queues}
+        reports = worker_queries.applications_at(self.scope, self.broker.pk, self.vhost, self.at or self.now)
+        return {one.id: [queue for queue in one.queues if queue.get("name") in seen] for one in reports if one.queues is not None}
 
     @cached_property
     def rows_of_workers(self) -> dict[int, Worker]:
@@ -115,10 +125,14 @@ class Place:
         return base.extended([*nodes, *others], [*edges, *arrows, *defaults])
 
     def _compared(self, then: Graph) -> Graph:
-        """With marks on what changed between both moments. Of worker nodes that were known, but not of whether they were online then, nothing is said."""
+        """With marks on what changed between both moments. Of worker nodes that were known, but not of whether they were online then, nothing is said, and
+        nothing of the queues of those whose report at that time is not recorded."""
         later = queries.topology_as_it_was(self.scope, self.broker, self.vhost, self.since or self.now)
         found = worker_queries.workers_for_list(self.scope, self.broker, self.vhost)
         present = [one for one in found if one.hostname in self.workers or (one.state == Worker.ONLINE and one.first_seen_at > self.now)]
+        for one in present:
+            if one.hostname in self.workers and one.pk not in self._reported_then:
+                one.queues = None
         clients = Clients(self.broker.pk, self.vhost, [one for one in present if one.state != Worker.GONE])
         return compared(then, structure(self.broker.pk, later, {}, self.names).extended(*clients.parts()), self.topology, later)
 
