@@ -22,7 +22,7 @@ BOUND = {"max-length": 5_000, "max-length-bytes": 20_000_000, "expires": 3_600_0
 """Of each queue of the lab, by an operator policy. `expires`: an hour without consumers, as where Hareline is never started again."""
 _PATIENCE = Limits(connect_seconds=2.0, read_seconds=6.0, total_seconds=8.0)
 MOST_SECONDS = 16.0
-"""Of one step; the last request that begins within it ends before the lease of the lab's process, 30 s."""
+"""Of one step, its requests to each address of the broker included; the last that begins within it ends before the lease of the lab's process, 30 s."""
 JSON = Mapping[str, Any]
 
 
@@ -40,15 +40,17 @@ def delete_vhost(api: ManagementApi, name: str) -> None:
 
 
 class LabVhosts:
-    """The virtual hosts of the lab in one broker. Errors are those of `brokers.errors`."""
+    """The virtual hosts of the lab in one broker. Errors are those of `brokers.errors`; each method is a step of MOST_SECONDS at most, then of one request."""
 
     def __init__(self, address: BrokerAddress, ca_file: str | None, installation: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock, self._began = clock, clock()
         self._api, self._user, self._broker = ManagementApi(address, ca_file, _PATIENCE), address.user, address.name
+        self._api.before_request = self._in_time
         self.prefix = lab_names.prefix(installation)
 
     def found(self) -> list[str]:
         """The names of those that are there."""
+        self._began = self._clock()
         return sorted(vhost.name for vhost in self._api.vhosts() if vhost.name.startswith(self.prefix))
 
     def make(self, name: str, definitions: JSON) -> None:
@@ -63,28 +65,23 @@ class LabVhosts:
         except BrokerRefused as error:
             lacks = f"The user {self._user} may not make virtual hosts on {self._broker}: it needs the tag administrator"
             raise BrokerRefused(f"{lacks} (rabbitmqctl set_user_tags {self._user} administrator). The broker's answer: {error}") from error
-        self.declare(name, definitions)
-
-    def declare(self, name: str, definitions: JSON) -> None:
-        """Declares what an export of definitions holds, where it is missing."""
-        self._in_time()
-        self._api.change("POST", f"/api/definitions/{quoted(name)}", msgspec.json.encode(definitions))
+        self._declare(name, definitions)
 
     def replace_queues(self, name: str, gone: Sequence[str], definitions: JSON) -> None:
         """Removes these queues, with their messages and bindings, then declares."""
         self._began = self._clock()
         for queue in gone:
-            self._in_time()
             try:
                 delete_queue(self._api, name, queue)
             except ObjectNotFound:
                 continue
-        self.declare(name, definitions)
+        self._declare(name, definitions)
 
     def remove(self, name: str) -> None:
         """Returns once it is gone, also if it was not there. What is not named as the lab's is never removed."""
         if not name.startswith(self.prefix):
             raise ValueError(f"{name!r} is not a virtual host of the lab")
+        self._began = self._clock()
         try:
             delete_vhost(self._api, name)
         except ObjectNotFound:
@@ -96,8 +93,11 @@ class LabVhosts:
     def _in_time(self) -> None:
         """Raises BrokerError where a step has taken so long that its next request could outlast the lease of the lab's process."""
         if self._clock() - self._began > MOST_SECONDS:
-            raise BrokerError(f"{self._broker} answers too slowly: what the experiment needs took more than {MOST_SECONDS:.0f} s")
+            raise BrokerError(f"{self._broker} answers too slowly: what the lab needs there took more than {MOST_SECONDS:.0f} s")
+
+    def _declare(self, name: str, definitions: JSON) -> None:
+        """Declares what an export of definitions holds, where it is missing."""
+        self._api.change("POST", f"/api/definitions/{quoted(name)}", msgspec.json.encode(definitions))
 
     def _put(self, path: str, body: JSON) -> None:
-        self._in_time()
         self._api.change("PUT", path, msgspec.json.encode(body))

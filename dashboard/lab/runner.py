@@ -57,7 +57,7 @@ class Runner:
             if self._again_at.get(row.pk, now) <= now:
                 if not self._has_lease(now, began):
                     return False
-                self._one(row, now)
+                self._one(row, now, began)
         if self._has_lease(now, began):
             self._sweep({row.vhost for row in rows}, now, began)
         return True
@@ -84,7 +84,7 @@ class Runner:
             vhosts.close()
         leases.release(LEASE, self.holder)
 
-    def _one(self, row: LabExperiment, now: datetime) -> None:
+    def _one(self, row: LabExperiment, now: datetime, began: float) -> None:
         try:
             if why := self._why_over(row, now):
                 self._end(row.pk)
@@ -95,7 +95,8 @@ class Runner:
                 self._go_on(row, self.running[row.pk], now)
         except BrokerRefused as error:
             self._end(row.pk)
-            self._remove(row, _sentence(error), now)
+            if self._has_lease(now, began):  # to remove it is another step
+                self._remove(row, _sentence(error), now)
         except (BrokerError, OSError) as error:
             self._again_at[row.pk] = now + AGAIN
             store.note_experiment(row.pk, row.state, problem=_sentence(error))

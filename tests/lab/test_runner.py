@@ -10,9 +10,10 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from brokers.addresses import BrokerAddress
-from brokers.errors import BrokerError
+from brokers.errors import BrokerError, BrokerRefused
 from brokers.management.changing import LabVhosts
 from brokers.models import Broker, Lease
+from brokers.polling import leases
 from dashboard import store
 from dashboard.lab.runner import INTERRUPTED, LEASE, LEASE_SECONDS, Runner
 from dashboard.models import LabExperiment, User
@@ -203,6 +204,35 @@ def test_what_a_slow_broker_needs_too_long_for_is_given_up_before_the_lease_ends
         vhosts.make(NAME.format(1), {})
     assert 1 < len(broker.requests) < 6
     vhosts.close()
+
+
+def test_a_step_that_each_node_of_a_cluster_answers_too_slowly_is_given_up_too(broker: FaultServer) -> None:
+    seconds = iter(range(0, 1000, 7))
+    vhosts = LabVhosts(BrokerAddress("prod", (broker.url,) * 5, "u", "p"), None, "1f2e", lambda: next(seconds))
+    broker.default = Answer(status=500)
+    broker.answer("/api/vhosts", status=500)
+    for step in (lambda: vhosts.remove(NAME.format(1)), lambda: vhosts.replace_queues(NAME.format(1), ["work"], {}), vhosts.found):
+        before = len(broker.requests)
+        with pytest.raises(BrokerError, match="answers too slowly"):
+            step()
+        assert len(broker.requests) - before == 2
+    vhosts.close()
+
+
+def test_what_was_refused_late_is_left_to_who_has_the_lease_by_then(broker: FaultServer, now: datetime) -> None:
+    seconds = [0.0]
+
+    class Refuses(NoProgram):
+        def plan(self, plan: Plan) -> None:
+            seconds[0] += 31
+            assert leases.take(LEASE, "lab:2", now + timedelta(seconds=31), LEASE_SECONDS)
+            raise BrokerRefused("no")
+
+    runner = Runner("lab:1", "1f2e", Refuses, lambda: seconds[0])
+    found = requested(now)
+    runner.round(now)
+    found.refresh_from_db()
+    assert (found.state, found.reason, deleted(broker), runner.running) == ("waiting", "", [], {})
 
 
 def test_where_the_broker_is_no_longer_marked_its_experiments_end(broker: FaultServer, runner: Runner, settings: Settings, now: datetime) -> None:
