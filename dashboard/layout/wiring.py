@@ -66,12 +66,8 @@ class Wiring:
         return self._once("queue", queue, self._is_copied)
 
     def _is_copied(self, queue: str) -> bool | None:
-        waiting, seen, compared = [(binding, 0) for binding in self.entering.get(("queue", queue), ())], set[int](), 0
-        while waiting:
-            binding, hops = waiting.pop()
-            if id(binding) in seen:
-                continue
-            seen.add(id(binding))
+        compared = 0
+        for binding in self._leading_to(queue):
             kind = self.types.get(binding.source, "")
             for other in self._beside(binding):
                 compared += 1
@@ -79,8 +75,6 @@ class Wiring:
                     return True
                 if compared > MOST_BRIEFLY:
                     return None
-            if hops < MOST_HOPS:
-                waiting += [(above, hops + 1) for above in self.entering.get(("exchange", binding.source), ())]
         return False
 
     def makes_copies(self, exchange: str) -> bool | None:
@@ -99,12 +93,8 @@ class Wiring:
     def copies(self, queue: str) -> tuple[dict[str, set[str]], bool]:
         """({exchange: other queues that may get a copy of a message which reaches this queue by it}, whether all bindings beside its own were compared)."""
         found: dict[str, set[str]] = {}
-        waiting, seen, compared = [(binding, 0) for binding in self.entering.get(("queue", queue), ())], set[int](), 0
-        while waiting:
-            binding, hops = waiting.pop()
-            if id(binding) in seen:
-                continue
-            seen.add(id(binding))
+        compared = 0
+        for binding in self._leading_to(queue):
             beside, kind = self._beside(binding), self.types.get(binding.source, "")
             compared += len(beside)
             if compared > MOST_BESIDE:
@@ -112,9 +102,16 @@ class Wiring:
             others = self.queues_behind(other for other in beside if copied(kind, binding, other)) - {queue}
             if others:
                 found.setdefault(binding.source, set()).update(others)
-            if hops < MOST_HOPS:
-                waiting += [(above, hops + 1) for above in self.entering.get(("exchange", binding.source), ())]
         return found, True
+
+    def _leading_to(self, queue: str) -> Iterator[BindingDefinition]:
+        """The bindings of a queue, then those to their exchanges and so on over MOST_HOPS of these, each once."""
+        near, seen = self.entering.get(("queue", queue), []), set[str]()
+        for _ in range(1 + MOST_HOPS):
+            yield from near
+            sources = dict.fromkeys(binding.source for binding in near if binding.source not in seen)
+            seen.update(sources)
+            near = [above for source in sources for above in self.entering.get(("exchange", source), ())]
 
     def queues_behind(self, bindings: Iterable[BindingDefinition]) -> set[str]:
         """The queues that these bindings lead to, over other exchanges too."""
