@@ -16,7 +16,6 @@ from workers.models import Worker
 REPORTED = "reports to consume it, but the broker shows no consumer"
 AS_REPORTED = "as it reported"
 PROBABLY = "probably"
-PRODUCT = "Hareline"
 
 
 class Program(msgspec.Struct):
@@ -120,7 +119,7 @@ class _Making:
             name, host, user = found.client or found.product or found.name, found.peer_host, found.user
         else:
             name = host or "unknown program"
-        own = HARELINE if found is not None and found.product.startswith(PRODUCT) else ""
+        own = HARELINE if found is not None and found.is_own else ""
         node = self.id(kind, "\x1e".join((name, host, user)))
         known = self.nodes.get(node)
         if known is None:
