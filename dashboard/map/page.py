@@ -119,7 +119,7 @@ class MapPage:
         graph = self.shown.graph
         if self.wanted.edges:
             return self._page(sorted(graph.edges.values(), key=lambda edge: (not edge.change, *self._edge_order(edge))))
-        return self._page(list(self.shown.order))
+        return self._page(self.shown.order)
 
     def _edge_order(self, edge: Edge) -> tuple[str, ...]:
         nodes = self.shown.graph.nodes

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from heapq import nsmallest
-from typing import Any
 
 from dashboard.map.graph import Edge, EdgeKey, Graph
 
 MOST_NODES = 150
 MOST_HOPS = 6
-
-Order = Mapping[str, tuple[Any, ...]]
-"""What the nodes are sorted by: the lowest first, each another one."""
 
 
 def hidden(graph: Graph, own: Collection[str]) -> set[str]:
@@ -65,19 +61,19 @@ def part_of(graph: Graph, ids: Collection[str]) -> Graph:
     return Graph.of_edges(nodes, edges)
 
 
-def most_important(graph: Graph, order: Order, first: Sequence[str] = (), most: int = MOST_NODES, together: bool = True) -> list[str]:
-    """At most so many nodes: `first`, then the most important ones; `together`: each followed by what it is connected with, so that what is shown hangs
-    together."""
+def most_important(graph: Graph, order: Sequence[str], first: Sequence[str] = (), most: int = MOST_NODES, together: bool = True) -> list[str]:
+    """At most so many nodes: `first`, then the most important ones, of which `order` has all, the most important first; `together`: each followed by what it is
+    connected with, so that what is shown hangs together."""
     if len(graph.nodes) <= most:
         return list(graph.nodes)
     chosen: dict[str, None] = dict.fromkeys(one for one in first if one in graph.nodes)
-    sorted_by = order.__getitem__
-    for one in sorted(graph.nodes, key=sorted_by):
+    rank = {one: place for place, one in enumerate(order)}
+    for one in order:
         if len(chosen) >= most:
             break
         chosen[one] = None
         if together:
-            beside = nsmallest(MOST_BESIDE, set(graph.neighbours(one)), key=sorted_by)
+            beside = nsmallest(MOST_BESIDE, set(graph.neighbours(one)), key=rank.__getitem__)
             chosen.update(dict.fromkeys(beside))
     return list(chosen)[:most]
 

@@ -14,7 +14,7 @@ from dashboard.map.clients import Program
 from dashboard.map.folding import OWN_NAMES, Group, alike, application, contracted, machinery, stands_for, virtual_host
 from dashboard.map.graph import UNUSED, Graph, Node, joined
 from dashboard.map.loaded import Place
-from dashboard.map.selection import Order, containing, distances, hidden, most_important, part_of
+from dashboard.map.selection import containing, distances, hidden, most_important, part_of
 from dashboard.map.wanted import OBJECTS, Wanted
 from dashboard.models import Finding
 
@@ -104,10 +104,10 @@ class Shown:
         return contracted(self.selected, self._folds)
 
     @cached_property
-    def order(self) -> Order:
-        """What is nearest to what is looked for first, then what changed, then what has a finding, then what moves and waits most; in that order."""
+    def order(self) -> list[str]:
+        """The ids of all nodes: what is nearest to what is looked for first, then what changed, then what has a finding, then what moves and waits most."""
         found = {one: (*self._important(node), node.name, one) for one, node in self.graph.nodes.items()}
-        return {one: found[one] for one in sorted(found, key=found.__getitem__)}
+        return sorted(found, key=found.__getitem__)
 
     def _important(self, node: Node) -> tuple[float, ...]:
         away = self._distance(node) if self.starts else 0

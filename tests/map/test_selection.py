@@ -42,10 +42,20 @@ def test_a_part_has_the_edges_within_it_once() -> None:
     assert (set(found.nodes), set(found.edges)) == ({"a", "b"}, {("a", "b", "binding"), ("b", "b", "binding")})
 
 
+@given(links, st.sets(st.sampled_from("abcdef")))
+def test_without_some_nodes_the_others_and_the_edges_between_them_are_left(pairs: list[tuple[str, str]], ids: set[str]) -> None:
+    whole = graph(*pairs)
+    left = graph(*(pair for pair in pairs if not ids & {*pair}))
+    found = whole.without(ids & whole.nodes.keys())
+    assert found.nodes.keys() == whole.nodes.keys() - ids and found.edges.keys() == left.edges.keys()
+    assert {one: sorted(edge.key for edge in found.of(one)) for one in whole.nodes} == {one: sorted(edge.key for edge in left.of(one)) for one in whole.nodes}
+    assert whole.edges.keys() == graph(*pairs).edges.keys(), "it stays as it was"
+
+
 def test_of_too_many_the_most_important_are_shown_with_what_they_are_connected_with() -> None:
     many = graph(*((f"x{number}", f"q{number}") for number in range(50)))
-    assert most_important(many, {one: (one != "q7", one) for one in many.nodes}, most=2) == ["q7", "x7"]
-    by_name = {one: (one,) for one in many.nodes}
+    by_name = sorted(many.nodes)
+    assert most_important(many, ["q7", *by_name], most=2) == ["q7", "x7"]
     assert len(most_important(many, by_name, ["q9"], most=10)) == 10
     assert most_important(many, by_name, ["q9"], most=10)[0] == "q9"
 
