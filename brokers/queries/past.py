@@ -153,8 +153,11 @@ def policies_as_they_were(scope: Scope, broker: BrokerRef | None, vhost: str | N
 
 
 def topology_as_it_was(scope: Scope, broker: Broker, vhost: str, at: datetime) -> Topology:
-    """What is visible of the version in force then, without exclusive and auto-delete objects; an empty one if none was recorded yet."""
-    return visible_topology(_topology(broker.pk, vhost, at), scope, broker.name) if scope.touches(broker.name, vhost) else Topology(vhost)
+    """What is visible of the version in force then, without exclusive and auto-delete objects; an empty one if none was recorded yet, or where the virtual
+    host did not exist then."""
+    if not scope.touches(broker.name, vhost) or not VirtualHost.objects.filter(existing(at), broker=broker, name=vhost).exists():
+        return Topology(vhost)
+    return visible_topology(_topology(broker.pk, vhost, at), scope, broker.name)
 
 
 def _numbers(kind: str, at: datetime, broker_ids: Iterable[int]) -> dict[str, dict[int, float | None]]:

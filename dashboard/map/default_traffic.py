@@ -3,23 +3,27 @@ but for what is remembered of a while ago, so that edges do not come and go with
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import cache
 
-from brokers.queries import VhostFigures
+from brokers.queries import VhostFigures, kept
 from dashboard.layout.map_links import EXCHANGE, QUEUE, node_id
 from dashboard.map.graph import BINDING, Edge, Graph, Key
 
 ACCOUNTED = 0.8
 """Rates of exchanges and queues are measured at different moments."""
 REMEMBERED = timedelta(hours=1)
-_seen: dict[tuple[int, str], dict[str, datetime]] = {}
+MOST_VHOSTS = 200
+_seen: OrderedDict[tuple[int, str], dict[str, datetime]] = OrderedDict()
+"""When each queue was last seen to get some. Each web process remembers what it saw itself."""
 
 
 def by_default(figures: VhostFigures, sources: Iterable[tuple[str, list[str]]]) -> dict[str, float | None]:
     """{queue: messages a second by the default exchange, None where others route to it too} of the queues that receive more than their exchanges route, while
-    the default exchange routes as much. `sources`: of each queue the other exchanges that lead to it. An exchange without counters has routed nothing as long
-    as the broker has counters of the default one."""
+    the default exchange routes as much. `sources`: of each queue the other exchanges that lead to it, over others too. An exchange without counters has routed
+    nothing as long as the broker has counters of the default one."""
     default = figures.exchanges.get("")
     routed = default.publish_out_per_second if default else None
     found: dict[str, float | None] = {}
@@ -39,6 +43,7 @@ def default_edges(broker_id: int, vhost: str, graph: Graph, figures: VhostFigure
         return []
     rates = by_default(figures, _sources(graph))
     seen = _seen.setdefault((broker_id, vhost), {})
+    kept.drop_oldest(_seen, MOST_VHOSTS, lambda _: 1)
     seen.update(dict.fromkeys(rates, now))
     for queue in [queue for queue, at in list(seen.items()) if not now - REMEMBERED <= at <= now]:
         seen.pop(queue, None)
@@ -46,8 +51,10 @@ def default_edges(broker_id: int, vhost: str, graph: Graph, figures: VhostFigure
 
 
 def _sources(graph: Graph) -> Iterator[tuple[str, list[str]]]:
+    above = cache(graph.above)
     for node in graph.nodes.values():
         if node.kind == QUEUE and not node.own:
-            exchanges = [graph.nodes[edge.source].name for edge in graph.of(node.id) if edge.kind == BINDING and edge.target == node.id]
+            bound = {edge.source for edge in graph.of(node.id) if edge.kind == BINDING and edge.target == node.id}
+            exchanges = [graph.nodes[one].name for one in bound.union(*map(above, bound))]
             if exchanges and "" not in exchanges:
                 yield node.name, exchanges

@@ -22,7 +22,7 @@ from dashboard.map.clients import Program
 from dashboard.map.default_traffic import ACCOUNTED
 from dashboard.map.folding import VHOST, Group
 from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark, More, Slots, structure_of
-from dashboard.map.graph import BINDING, CONSUME, Edge, Node
+from dashboard.map.graph import BINDING, CONSUME, UNCOUNTED, Edge, Node
 from dashboard.map.loaded import Place
 from dashboard.map.patterns import Patterns
 from dashboard.map.shown import Shown
@@ -182,7 +182,7 @@ class Drawing:
 
     def edge(self, edge: Edge) -> MapEdge:
         source, target = self.shown.graph.nodes[edge.source], self.shown.graph.nodes[edge.target]
-        rate = edge.rate if edge.rate is not None else self._rate(edge, source, target)
+        rate = None if edge.change == CAME else edge.rate if edge.rate is not None else self._rate(edge, source, target)
         text = sentence(edge, source, target) + (f", {formatting.rate(rate)} messages a second" if rate is not None else "")
         written = label(edge, source)
         if edge.change:
@@ -196,13 +196,17 @@ class Drawing:
         if edge.kind == BINDING and source.kind == EXCHANGE and source.name:
             routed = (self.shown.exchange_figures(source) or ExchangeFigures(0)).publish_out_per_second
             if routed == 0:
-                return 0.0
+                return None if self._gets_uncounted(source) else 0.0
             if routed is not None and target.kind == QUEUE and self._is_only_path(target) and routed >= ACCOUNTED * self._received_from(source):
                 return self._figures(target).publish_per_second
         if edge.kind == CONSUME and source.kind == QUEUE:
             takers = [one for one in self.shown.everything.of(source.id) if one.kind == CONSUME]
             return self._figures(source).deliver_per_second if len(takers) == 1 else None
         return None
+
+    def _gets_uncounted(self, exchange: Node) -> bool:
+        """Whether messages may get there that the broker counts at another exchange, or not at all."""
+        return any(one.target == exchange.id and one.kind in UNCOUNTED for one in self.shown.everything.of(exchange.id))
 
     def _is_only_path(self, queue: Node) -> bool:
         return sum(one.target == queue.id for one in self.shown.everything.of(queue.id)) == 1

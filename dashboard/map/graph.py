@@ -14,6 +14,8 @@ import msgspec
 
 BINDING, EXCHANGE_BINDING, ALTERNATE, DEAD_LETTER = "binding", "exchange", "alternate", "dead_letter"
 PUBLISH, CONSUME, FEDERATION, SHOVEL = "publish", "consume", "federation", "shovel"
+UNCOUNTED = (EXCHANGE_BINDING, ALTERNATE, DEAD_LETTER)
+"""How messages get to an exchange that the broker does not count there: it counts one at the exchange that it was published to, and no dead letters."""
 CONTROL, EVENTS, DELAYED, HARELINE, UNUSED = "control", "events", "delayed", "hareline", "unused"
 """Whose machinery a node is, in `Node.own`."""
 
@@ -126,6 +128,16 @@ class Graph:
     def neighbours(self, node_id: str) -> Iterable[str]:
         """The nodes at the other ends; one with a loop has itself."""
         return (edge.target if edge.source == node_id else edge.source for edge in self.of(node_id))
+
+    def above(self, node_id: str) -> set[str]:
+        """The ids of the exchanges from which messages get to this one over bindings of exchanges and as to an alternate exchange."""
+        found, waiting = set[str](), [node_id]
+        while waiting:
+            here = waiting.pop()
+            more = {edge.source for edge in self.of(here) if edge.target == here and edge.kind in (EXCHANGE_BINDING, ALTERNATE)} - found
+            found |= more
+            waiting += more
+        return found
 
     def extended(self, nodes: Iterable[Node], edges: Iterable[Edge]) -> Graph:
         """This graph and more; this one stays as it is. An edge without a node at both ends is left out."""

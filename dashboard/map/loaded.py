@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from typing import Any
 
 from brokers import queries
-from brokers.models import Broker, Exchange, Queue
+from brokers.models import Broker, Exchange, Queue, VirtualHost
 from brokers.queries import ExchangeFigures, QueueFigures, VhostFigures, kept
 from brokers.scope import Scope
 from brokers.topology import Topology
@@ -189,11 +189,18 @@ def places(
         (broker, one)
         for broker in brokers
         if not broker.same_as and broker.state != Broker.NOT_RECORDED
-        for one in virtual_hosts(scope, broker)
+        for one in _vhosts(scope, broker, since)
         if one.visible is not False and vhost in (None, one.name) and scope.touches(broker.name, one.name)
     ]
     busiest = sorted(found, key=lambda pair: (-(pair[1].publish_per_second or 0), -(pair[1].ready or 0)))[:MOST_VHOSTS]
     return [Place(scope, broker, one.name, now, at, since) for broker, one in found if (broker, one) in busiest], len(found) - len(busiest)
+
+
+def _vhosts(scope: Scope, broker: Broker, since: datetime | None) -> list[VirtualHost]:
+    """Those that exist, or existed at its moment; with `since` those that came later too."""
+    found = {one.name: one for one in (queries.virtual_hosts(scope, broker.pk, since) if since else ())}
+    found |= {one.name: one for one in virtual_hosts(scope, broker)}
+    return [found[name] for name in sorted(found)]
 
 
 def _all(read: Any) -> list[Any]:

@@ -37,6 +37,21 @@ def test_messages_come_by_the_default_exchange_where_others_do_not_account_for_t
     assert by_default(figures(received, routed, by_name), [("mail", ["orders"])]) == found
 
 
+def test_what_comes_over_another_exchange_is_counted_where_it_was_published() -> None:
+    exchanges = (ExchangeDefinition("", "direct"), ExchangeDefinition("shop", "topic", arguments={"alternate-exchange": "lost"}),
+                 ExchangeDefinition("orders", "topic"), ExchangeDefinition("lost", "fanout"))  # fmt: skip
+    bindings = (
+        BindingDefinition("shop", "orders", "exchange", "#"),
+        BindingDefinition("orders", "mail", "queue", "#"),
+        BindingDefinition("lost", "rest", "queue", ""),
+    )
+    graph = structure(78, Topology("/", exchanges, (QueueDefinition("mail"), QueueDefinition("rest")), bindings), {}, CeleryNames())
+    queues = {name: QueueFigures(1, publish_per_second=5.0) for name in ("mail", "rest")}
+    for published, count in ((10.0, 0), (None, 2)):
+        known = VhostFigures(queues, {"": ExchangeFigures(1, None, 20.0), "shop": ExchangeFigures(2, None, published)})
+        assert len(default_edges(78, "/", graph, known, NOON)) == count
+
+
 def test_the_edge_stays_for_an_hour_with_an_unknown_rate() -> None:
     exchanges = (ExchangeDefinition("", "direct"), ExchangeDefinition("orders", "topic"))
     topology = Topology("/", exchanges, (QueueDefinition("mail"),), (BindingDefinition("orders", "mail", "queue", "#"),))

@@ -267,6 +267,21 @@ def test_what_came_went_or_changed_since_a_moment_is_marked_and_comes_first(pers
     assert "Nothing of what is recorded" not in shown
 
 
+def test_virtual_hosts_that_came_or_went_since_a_moment_are_marked_with_all_that_is_in_them(person: Client) -> None:
+    kept.forget()
+    then, now = SecretShop().now, timezone.now()
+    broker = Broker.objects.get()
+    TopologyVersion.objects.filter(vhost=SHOP).delete()
+    for vhost, at in ((SHOP, then), ("later", now)):
+        made = Topology(vhost, (ExchangeDefinition("fan", "fanout"),), (QueueDefinition("mail"),))
+        TopologyVersion.objects.create(broker=broker, vhost=vhost, at=at, data=zstandard.compress(encode(made)))
+    query = f"?at={quote(at_text(then), safe='')}&since=show"
+    VirtualHost.objects.filter(name=SHOP).update(gone_at=now)
+    VirtualHost.objects.create(broker=broker, name="later", first_seen_at=now)
+    changes = {(node["vhost"], node["name"]): node["change"] for node in map_of(person, query)["nodes"] if node["kind"] in ("queue", "exchange")}
+    assert changes[SHOP, "mail"] == changes[SHOP, "fan"] == "gone" and changes["later", "mail"] == changes["later", "fan"] == "came"
+
+
 def test_who_may_see_some_queues_sees_nothing_of_the_rest(client: Client) -> None:
     kept.forget()
     moment = quote(at_text(SecretShop().now), safe="")
@@ -310,3 +325,11 @@ def test_the_rate_of_a_binding_is_shown_where_it_is_known(person: Client, shop: 
     Exchange.objects.filter(name="shop.orders").update(publish_out_per_second=routed)
     edge = next(edge for edge in person.get("/api/v1/map").json()["edges"] if edge["kind"] == "binding")
     assert edge["rate"] == rate
+
+
+def test_what_an_exchange_gets_from_another_one_is_not_counted_there_so_its_bindings_are_not_said_to_pass_nothing(person: Client, shop: Shop) -> None:
+    Exchange.objects.filter(name="shop.orders").update(publish_out_per_second=0.0)
+    of = {"broker": shop.broker, "vhost": "/", "routing_key": "#", "first_seen_at": shop.now}
+    Binding.objects.create(**of, source="shop.orders", destination="shop.orders", destination_type="exchange")
+    edge = next(edge for edge in person.get("/api/v1/map").json()["edges"] if edge["kind"] == "binding")
+    assert edge["rate"] is None
