@@ -12,13 +12,13 @@ export class EdgeDrawing {
     this.group = make("g", { class: "map-edge", "data-kind": edge.kind, "data-edge": edge.id }, lines);
     this.title = make("title", {}, this.group);
     this.path = make("path", { class: "map-way", ...(BACKWARD.includes(edge.kind) ? { "marker-end": "url(#map-arrow)" } : {}) }, this.group);
-    this.dots = null;
     this.label = edge.label ? make("text", { class: "map-label", "data-edge": edge.id }, labels) : null;
   }
 
-  // A line keeps its width until that is a pixel and a quarter off, which is hard to see: another one is styled, laid out and painted anew.
+  // A line keeps its width until that is a pixel and a quarter of it off, which is hard to see: another one is styled, laid out and painted anew.
   update(edge, moves) {
     this.edge = edge;
+    if (this.title.firstChild) this.describe();
     const key = `${edge.rate} ${edge.level} ${edge.label} ${edge.change} ${moves}`;
     if (key === this.key) return;
     this.key = key;

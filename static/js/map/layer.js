@@ -34,7 +34,7 @@ export class Layer {
     this.late = this.late.filter(([facts, change]) => !isSeen(facts) || void change());
   }
 
-  /** Writes the tooltips of the node and the edge that an element belongs to; without one, of everything: only when somebody looks. */
+  /** Writes the tooltips of the node and the edge that an element belongs to, without one of everything: only when somebody looks. What has one renews it. */
   describe(element) {
     const near = [this.nodes.get(element?.closest("[data-node]")?.dataset.node), this.edges.get(element?.closest("[data-edge]")?.dataset.edge)];
     for (const drawing of element ? near : [...this.nodes.values(), ...this.edges.values()]) drawing?.describe();

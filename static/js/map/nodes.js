@@ -33,7 +33,6 @@ export class NodeDrawing {
       this.depth = make("rect", { class: "map-depth", x: left, y: height - 10, width: 0, height: 4, rx: 2 }, this.link);
     }
     this.slots = make("g", { class: "map-slots", transform: `translate(${left} ${height - 17})` }, this.link);
-    this.slotsDrawn = null;
   }
 
   update(node) {
@@ -56,6 +55,7 @@ export class NodeDrawing {
     shape(this.sign, level);
     if (this.depth) this.fill(node);
     this.drawSlots(node.slots);
+    if (this.title.firstChild) this.describe();
   }
 
   describe() {

@@ -166,15 +166,15 @@ export class Sheet {
     for (const [id, { link }] of this.objects.nodes) set(link, "tabindex", id === this.current ? 0 : -1);
   }
 
-  // Edges of what the pointer or the focus is on, and their labels.
+  // The edge, or the edges of the node, that the pointer or the focus is on, and their labels.
   light(target, isNear) {
-    const id = target.closest?.("[data-node]")?.dataset.node;
+    const { node, edge } = target.closest?.("[data-node], [data-edge]")?.dataset ?? {};
     this.pointed = isNear ? this.groupOf(target) : null;
     if (isNear) for (const layer of [this.objects, this.groups]) layer.describe(target);
-    for (const edge of [...(this.index?.out.get(id) ?? []), ...(this.index?.into.get(id) ?? [])]) {
-      const drawing = this.objects.edges.get(edge.id);
-      drawing?.group.toggleAttribute("data-near", isNear);
-      drawing?.label?.toggleAttribute("data-near", isNear);
+    const near = [...(this.index?.out.get(node) ?? []), ...(this.index?.into.get(node) ?? [])].map(({ id }) => id);
+    for (const id of [edge, ...near]) {
+      const drawing = this.objects.edges.get(id);
+      for (const part of [drawing?.group, drawing?.label]) part?.toggleAttribute("data-near", isNear);
     }
   }
 
