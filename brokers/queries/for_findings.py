@@ -29,12 +29,13 @@ class ClosedClient(msgspec.Struct, frozen=True):
 
 
 class BusyQueue(msgspec.Struct, frozen=True):
-    """A queue of which consumers acknowledge much."""
+    """A queue of which consumers acknowledge much, by the poll of `polled_at`."""
 
     pk: int
     vhost: str
     name: str
     ack_per_second: float
+    polled_at: datetime | None
 
 
 _NODES, _VHOSTS, _TRANSFERS, _TRENDS = RowsOf(Node), RowsOf(VirtualHost), RowsOf(Transfer), RowsOf(ClientTrend)
@@ -101,10 +102,11 @@ def bindings_of_queues(broker_id: int, queues: Collection[tuple[str, str]]) -> l
     return found
 
 
-def busy_queues(broker_id: int, ack_per_second: float) -> list[BusyQueue]:
+def busy_queues(broker: Broker, ack_per_second: float) -> list[BusyQueue]:
     """The queues of which at least so much is acknowledged, the busiest first; MOST_BUSY at most."""
     where = f"broker_id = %s AND gone_at IS NULL AND ack_per_second >= %s AND consumers > 0 ORDER BY ack_per_second DESC, id LIMIT {MOST_BUSY:d}"
-    return [BusyQueue(*row) for row in _rows(f"SELECT id, vhost, name, ack_per_second FROM brokers_queue WHERE {where}", broker_id, ack_per_second)]  # noqa: S608
+    rows = _rows(f"SELECT id, vhost, name, ack_per_second FROM brokers_queue WHERE {where}", broker.pk, ack_per_second)  # noqa: S608  (a number)
+    return [BusyQueue(pk, vhost, name, rate, broker.polled_at) for pk, vhost, name, rate in rows]
 
 
 def only_connections(broker_id: int) -> list[Connection]:

@@ -75,7 +75,7 @@ class PolledReader:
     def busy_queues(self, broker: Broker, ack_per_second: float, now: datetime) -> Sequence[BusyQueue]:
         """The queues of which at least so much is acknowledged, the busiest first, as of a few polls ago at most."""
         if self._busy is None or self._busy[1] != ack_per_second or not timedelta(0) <= now - self._busy[0] < BUSY_EVERY:
-            self._busy = (now, ack_per_second, for_findings.busy_queues(broker.pk, ack_per_second))
+            self._busy = (now, ack_per_second, for_findings.busy_queues(broker, ack_per_second))
         return self._busy[2]
 
     def rise(self, trend: ClientTrend) -> Growth | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,6 +13,8 @@ from brokers.queries import for_findings
 from brokers.queries.for_findings import BusyQueue
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
+from dashboard.findings.gathered_queues import QueueReader
+from dashboard.findings.polled import PolledReader
 from dashboard.findings.priorities import ignored
 from dashboard.findings.rule import Found
 from dashboard.findings.rules import (
@@ -176,12 +178,36 @@ def test_a_pool_outside_the_bounds_of_its_autoscaler_is_found() -> None:
 
 
 def test_a_busy_queue_on_one_node_is_found_and_one_on_two_or_with_little_to_do_is_not() -> None:
-    busy = [BusyQueue(1, "/", "alone", 80.0), BusyQueue(2, "/", "shared", 80.0), BusyQueue(3, "/", "quiet", 5.0), BusyQueue(4, "/", "not known", 80.0)]
+    rates = {"alone": 80.0, "shared": 80.0, "quiet": 5.0, "not known": 80.0}
+    busy = [BusyQueue(number, "/", name, rate, NOON) for number, (name, rate) in enumerate(rates.items())]
     nodes = {"alone": {"a@web-1"}, "shared": {"a@web-1", "b@web-2"}, "quiet": {"a@web-1"}, "not known": {""}}
     seen = facts(busy_queues=lambda rate: [one for one in busy if one.ack_per_second >= rate], consuming_nodes=lambda _, queue: nodes[queue])
     assert [one.whole_title for one in found(one_node, seen)] == ["alone is consumed by a@web-1 alone"]
     low = RuleSetting(rule="one_node", threshold="rate", value=1, name="quiet", broker="*", vhost="*", at=NOON)
     assert [one.object.name for one in found(one_node, seen, low)] == ["alone", "quiet"]
+
+
+@pytest.mark.django_db
+def test_of_busy_queues_the_rates_are_shown_as_of_the_poll_that_they_were_read_after() -> None:
+    broker, reader = Broker.objects.create(name="prod", polled_at=NOON), PolledReader(QueueReader())
+    here: dict[str, Any] = {"broker": broker, "vhost": "/", "first_seen_at": NOON, "changed_at": NOON}
+    Queue.objects.create(**here, name="busy", ack_per_second=80.0, consumers=2)
+    Queue.objects.create(**here, name="busier", ack_per_second=90.0, consumers=1)
+    for name, known in {
+        "gone": {"gone_at": NOON},
+        "unconsumed": {"consumers": 0},
+        "quiet": {"ack_per_second": 1.0},
+        "unknown": {"ack_per_second": None},
+    }.items():
+        Queue.objects.create(**{**here, "name": name, "ack_per_second": 99.0, "consumers": 1, **known})
+
+    def read(seconds: int) -> list[tuple[str, float, datetime | None]]:
+        broker.polled_at = NOON + timedelta(seconds=seconds)
+        return [(one.name, one.ack_per_second, one.polled_at) for one in reader.busy_queues(broker, 50.0, broker.polled_at)]
+
+    assert read(0) == [("busier", 90.0, NOON), ("busy", 80.0, NOON)]
+    Queue.objects.filter(name="busier").update(ack_per_second=1.0)
+    assert read(5) == read(0) and read(20) == [("busy", 80.0, NOON + timedelta(seconds=20))]
 
 
 def connection(**known: Any) -> Connection:

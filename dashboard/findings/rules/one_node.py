@@ -38,7 +38,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             meaning="When that node stops, also for a deployment, nothing takes from the queue.",
             evidence=[
                 Evidence("Consumed by", node, facts.its_broker.polled_at),
-                Evidence("Acknowledged", f"{formatting.rate(queue.ack_per_second)}/s", facts.its_broker.polled_at),
+                Evidence("Acknowledged", f"{formatting.rate(queue.ack_per_second)}/s", queue.polled_at),
             ],
             causes=[Cause("Only this node was started with the queue (option -Q), or others left.")],
             to_do=["Let a second node, on another machine, consume it too."],
