@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import Any
 
@@ -65,9 +66,10 @@ def recorded_moments(broker_id: int, kind: str, start: datetime, end: datetime) 
     blocks = SnapshotBlock.objects.filter(broker_id=broker_id, kind=kind, at__gte=first, at__lte=end).order_by("at", "first_id")
     for at, data in blocks.values_list("at", "data"):
         packed.setdefault(at, []).append(bytes(data))
-    for moment in moments_of(kind, frames(broker_id, kind, start, end), packed):
-        if moment.at <= end:
-            yield moment
+    with closing(frames(broker_id, kind, start, end)) as found:  # its cursor ends before the transaction, also where a frame can't be read
+        for moment in moments_of(kind, found, packed):
+            if moment.at <= end:
+                yield moment
 
 
 def next_recorded(broker_id: int, kind: str, after: datetime, keyframes: bool = False) -> datetime | None:
