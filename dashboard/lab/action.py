@@ -66,8 +66,8 @@ def start(user: User | AnonymousUser, broker: str, pattern: str, now: datetime) 
         try:
             made = store.begin_experiment(user, broker, broker_queries.installation_id() or "unknown", pattern, knobs, now)
         except store.LabFull as error:
-            ends = formatting.duration(error.ends_at - now)
-            why = f"{store.MOST_EXPERIMENTS} experiments run already, the most that run at once: the first ends by itself in {ends}."
+            first = f"ends by itself in {formatting.duration(error.ends_at - now)}" if error.ends_at > now else "is being removed"
+            why = f"{store.MOST_EXPERIMENTS} experiments run already, the most that run at once: the first {first}."
             act.failed(why)
             return why
         act.detail |= {"experiment": made.pk, "vhost": made.vhost}

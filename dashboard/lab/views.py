@@ -62,7 +62,7 @@ def change(request: HttpRequest, pk: int, act: str) -> HttpResponse:
     if act not in ACTS:
         raise Http404("There is no such action.")
     if why := lab.why_not(request.user, found.broker):
-        lab.note_refusal(request.user, ACTS[act], found.broker, found.pattern, why, now)
+        lab.note_refusal(request.user, ACTS[act], found.broker, PATTERNS[found.pattern].name, why, now)
         raise PermissionDenied(why)
     if act != "change":
         (lab.stop if act == "stop" else lab.prolong)(request.user, found)
