@@ -54,7 +54,9 @@ def _sources(graph: Graph) -> Iterator[tuple[str, list[str]]]:
     above = cache(graph.above)
     for node in graph.nodes.values():
         if node.kind == QUEUE and not node.own:
-            bound = {edge.source for edge in graph.of(node.id) if edge.kind == BINDING and edge.target == node.id}
-            exchanges = [graph.nodes[one].name for one in bound.union(*map(above, bound))]
+            leading = [edge.source for edge in graph.of(node.id) if edge.kind == BINDING and edge.target == node.id]
+            if any(map(above, leading)):
+                leading = list({*leading}.union(*map(above, leading)))
+            exchanges = [graph.nodes[one].name for one in leading]
             if exchanges and "" not in exchanges:
                 yield node.name, exchanges
