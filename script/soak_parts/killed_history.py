@@ -25,7 +25,8 @@ from script.postgresql_server import PostgresServer
 KILLS = 100
 ENGINES = ("sqlite", "postgresql")
 SHORTEST, LONGEST = 0.02, 0.8
-START = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+START = datetime(2026, 5, 4, 12, 30, tzinfo=UTC)
+"""Amid an hour, since minutes are packed once the next hour has one."""
 POLL = timedelta(seconds=5)
 QUEUES = 40
 LEAST_POLLS = 500
@@ -45,10 +46,11 @@ def numbers(poll: int, queue: int) -> tuple[float | None, ...]:
 
 @dataclass
 class Found:
-    """How many polls and blocks are stored, how many numbers of all tiers were compared, and what was wrong, in sentences."""
+    """How many polls, blocks of them and blocks of minutes are stored, how many numbers of all tiers were compared, and what was wrong, in sentences."""
 
     polls: int
     blocks: int
+    blocks_of_minutes: int
     compared: int
     problems: list[str]
 
@@ -59,7 +61,8 @@ def main(directory: Path, kills: int | None = None, seed: int = 1, engine: str |
     for one in ENGINES if engine is None else (engine,):
         dice = random.Random(seed)  # noqa: S311  (the same in every run)
         found = run_on_postgresql(directory / one, count, dice) if one == "postgresql" else run(directory / one, count, dice)
-        whole = f"{count} kills of each, {found.polls:,} polls, {found.blocks:,} blocks, {found.compared:,} numbers of three tiers compared, none differs"
+        stored = f"{found.polls:,} polls, {found.blocks:,} blocks of them, {found.blocks_of_minutes:,} of minutes"
+        whole = f"{count} kills of each, {stored}, {found.compared:,} numbers of three tiers compared, none differs"
         print(f"history on {one}:", "\n".join(found.problems) or whole)
         failed = max(failed, 1 if found.problems else 0)
     return failed
@@ -215,7 +218,7 @@ def check() -> None:
     import numpy as np
 
     from brokers.bands import bands
-    from brokers.models import SnapshotBlock
+    from brokers.models import RollupBlock, SnapshotBlock
     from brokers.packing import pack_history
     from brokers.queries.frames import moment
     from brokers.queries.rollups import last_poll
@@ -254,7 +257,7 @@ def check() -> None:
         then = moment(broker, "queues", START + poll * POLL)
         if then is None or any(then[1].column(name).get(queue) != numbers(poll, queue)[place] for place, name in enumerate(names) for queue in ids):
             problems.append(f"the moment of poll {poll} is not as it was")
-    print(json.dumps(asdict(Found(polls, SnapshotBlock.objects.count(), compared, problems))))
+    print(json.dumps(asdict(Found(polls, SnapshotBlock.objects.count(), RollupBlock.objects.filter(step=60).count(), compared, problems))))
 
 
 if __name__ == "__main__":
