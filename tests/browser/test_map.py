@@ -83,7 +83,7 @@ def test_zoom_steps_of_a_path_and_files(stack: Stack, page: Page) -> None:
             page.locator(f"[data-map-{kind}]").click()
         assert saved.value.suggested_filename == f"map.{kind}"
         assert saved.value.path().read_bytes().startswith(start)
-    page.evaluate("HTMLCanvasElement.prototype.toBlob = (then) => then(null)")
+    page.evaluate("() => { HTMLCanvasElement.prototype.toBlob = (then) => then(null); }")
     page.locator("[data-map-png]").click()
     expect(page.locator("[data-map-failed]")).to_contain_text("could not make the PNG")
     for _ in range(9):
