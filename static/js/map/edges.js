@@ -12,7 +12,7 @@ export class EdgeDrawing {
     this.group = make("g", { class: "map-edge", "data-kind": edge.kind, "data-edge": edge.id }, lines);
     this.title = make("title", {}, this.group);
     this.path = make("path", { class: "map-way", ...(BACKWARD.includes(edge.kind) ? { "marker-end": "url(#map-arrow)" } : {}) }, this.group);
-    this.label = edge.label ? make("text", { class: "map-label", "data-edge": edge.id }, labels) : null;
+    this.labels = labels;
   }
 
   // A line keeps its width until that is a pixel and a quarter of it off, which is hard to see: another one is styled, laid out and painted anew.
@@ -54,7 +54,8 @@ export class EdgeDrawing {
 
   // Above its line, as long as there is room between the boxes.
   write() {
-    if (!this.label || !this.at) return;
+    if (!this.at || !(this.text || this.label)) return;
+    this.label ??= make("text", { class: "map-label", "data-edge": this.edge.id }, this.labels);
     const [x, y, room] = this.at;
     put(this.label, isolated(fitted(this.text, Math.min(LONGEST_LABEL, room), FONT)));
     set(this.label, "x", x);

@@ -21,8 +21,7 @@ export class NodeDrawing {
     make("rect", { class: "map-ring", x: -4, y: -4, width: WIDTH + 8, height: height + 8, rx: radius + 4 }, this.link);
     make("rect", { class: "map-box", width: WIDTH, height, rx: radius }, this.link);
     if (node.kind === "exchange") make("path", { class: "map-side", d: `M5.5 1V${height - 1}` }, this.link);
-    const left = node.kind === "publisher" ? 18 : LEFT;
-    this.left = left;
+    const left = (this.left = node.kind === "publisher" ? 18 : LEFT);
     this.name = make("text", { class: "map-name", x: left, y: 19 }, this.link);
     this.rate = make("text", { class: "map-rate", x: WIDTH - LEFT, y: 19 }, this.link);
     this.line = make("text", { class: "map-line", x: left, y: 35 }, this.link);
