@@ -12,6 +12,7 @@ const dirty = new Set(); // names of facts that changed since the last renewal
 const renewed = new WeakMap(); // part: when it was last renewed
 const waiting = new WeakSet(); // parts with a request that waits for the pointer
 const patient = new WeakSet(); // parts that have waited for it
+const late = new WeakSet(); // parts that got out of date during their request
 const failed = new Map(); // name of a part that could not be fetched: {since, times}
 let renewal = null;
 
@@ -46,13 +47,15 @@ function isOutdated(part) {
   });
 }
 
-// Rows must not jump under the pointer: the request waits until it has left, but not for ever. What the clock alone repeats waits for its last answer.
+// Rows must not jump under the pointer: the request waits until it has left, but not for ever. A request isn't aborted by the next, since the server
+// works for it all the same: the part is fetched once more after it, unless the clock alone repeats it.
 document.addEventListener("htmx:confirm", async (event) => {
   const { elt: part, triggeringEvent, issueRequest } = event.detail;
   if (!part.dataset.part) return;
   event.preventDefault();
-  const repeated = !triggeringEvent && part.classList.contains("htmx-request");
-  if (repeated || waiting.has(part)) return;
+  const underWay = part.classList.contains("htmx-request");
+  if (underWay && triggeringEvent) late.add(part);
+  if (underWay || waiting.has(part)) return;
   waiting.add(part);
   if (isPointedAt(part)) {
     patient.add(part);
@@ -62,6 +65,10 @@ document.addEventListener("htmx:confirm", async (event) => {
   waiting.delete(part);
   if (rests()) outdated([part.dataset.part]);
   else issueRequest(true);
+});
+
+document.addEventListener("htmx:afterRequest", ({ target: part, detail }) => {
+  if (late.delete(part) && detail.successful) outdated([part.dataset.part]); // else it is fetched again as one that failed
 });
 
 const isPointedAt = (part) => part.querySelector("[data-live]") && part.matches(":hover") && matchMedia("(hover: hover)").matches;

@@ -11,11 +11,12 @@ from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from dashboard.live.sockets import TOO_LONG
 from tests.browser.conftest import OpenContext, Stack
 from tests.postgres import on_sqlite
+from tests.waiting import wait_until
 
 TICKS = """count => new Promise(done => document.addEventListener("hareline:tick", () => { count -= 1; if (count <= 0) done(); }))"""
 
@@ -87,6 +88,19 @@ def test_a_web_process_that_stopped_without_a_word_is_noticed_and_comes_back(sta
     live(page)
     expect(depth).to_have_text("6")
     assert page.evaluate("window.notReloaded === true")
+
+
+def test_a_part_whose_answer_takes_longer_than_polls_is_fetched_once_more_after_it_and_not_beside_it(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/map/?{stack.here}")
+    live(page)
+    held: list[Route] = []
+    page.route(re.compile("/map/.*part=map$"), lambda route: held.append(route))  # playwright takes no builtin
+    page.evaluate(TICKS, 4)
+    assert len(held) == 1
+    held[0].continue_()
+    wait_until(lambda: page.evaluate(TICKS, 1) or len(held) == 2, 60)
+    held[1].continue_()
+    page.unroute_all(behavior="ignoreErrors")
 
 
 class Connected:
