@@ -14,8 +14,8 @@ def look_for_no_garbage() -> None:
 
 
 def look_for_garbage_rarely() -> None:
-    """To be called once everything is imported. Neither thousands of events a second nor polls make cycles: looking for them cost the receiver a fifth of its
-    time, and a poll of ten thousand queues up to a tenth of a second whenever every object was looked at."""
+    """To be called once everything is imported. Neither thousands of events a second, nor polls, nor rules make cycles: looking for them cost the receiver a
+    fifth of its time, and a poll of ten thousand queues up to a tenth of a second whenever every object was looked at."""
     gc.freeze()
     gc.enable()
     gc.set_threshold(20_000, 20, 50)

@@ -32,12 +32,17 @@ class Counters:
         self._seen: dict[tuple[str, int], deque[tuple[datetime, int]]] = {}
         self._rose_at: dict[tuple[str, int], datetime] = {}
         self._last: dict[tuple[str, int], Risen] = {}
+        self._values: Mapping[tuple[str, int], int] = {}
+        self._oldest: datetime | None = None  # of the latest moments that are kept of each
 
     def note(self, values: Mapping[tuple[str, int], int], now: datetime) -> dict[tuple[str, int], Risen]:
         """Takes the present values, and returns of each how much it rose. What is no longer among them is forgotten."""
+        if values == self._values and self._oldest is not None and timedelta(0) <= now - self._oldest < STEP:  # then `_noted` has nothing to do for any
+            return self._last
         self._seen = {key: self._seen.get(key) or deque() for key in values}
         self._rose_at = {key: at for key, at in self._rose_at.items() if key in values}
         self._last = {key: self._noted(key, value, now) for key, value in values.items()}
+        self._values, self._oldest = values, min((seen[-1][0] for seen in self._seen.values()), default=None)
         return self._last
 
     def _noted(self, key: tuple[str, int], value: int, now: datetime) -> Risen:

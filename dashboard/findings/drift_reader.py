@@ -29,22 +29,25 @@ class DriftReader:
         self._read_at = _NEVER
         self._configured: Any = None
         self._received: list[tuple[int, datetime | None]] = []
+        self._online: Sequence[Worker] | None = None
         self._latest_change: int | None = None
         self._reported: dict[int, tuple[datetime | None, Reported]] = {}
         self._texts: dict[str, Any] = {}
 
-    def drift(self, broker: Broker, workers: Sequence[Worker], now: datetime) -> Sequence[Drift] | None:
-        """Where configurations and the broker differ; None while that is not known."""
-        online = [worker for worker in workers if worker.state == Worker.ONLINE]
-        received = [(worker.pk, worker.configuration_at) for worker in online]
+    def drift(self, broker: Broker, online: Sequence[Worker], now: datetime) -> Sequence[Drift] | None:
+        """Where configurations and the broker differ; None while that is not known. `online`: the worker nodes that are."""
         is_old = self._is_old(broker, now)
+        if online is self._online and not is_old:
+            return self._found
+        received = [(worker.id, worker.configuration_at) for worker in online]
         if received == self._received and not is_old:
+            self._online = online
             return self._found
         self._read_reports(online)
         if len(self._reported) < len(online):  # one of them has just been forgotten
             return self._found
         configured = {key: (one.configuration, one.queues, one.registered) for key, (_, one) in self._reported.items()}
-        self._received = received
+        self._received, self._online = received, online
         if configured == self._configured and not is_old:  # of the same objects, which takes no time to compare
             return self._found
         reported = [one for _, one in self._reported.values()]

@@ -26,7 +26,7 @@ def unknown(facts: Facts) -> Iterator[Unsure]:
 def drifts(what: What, rule: str, facts: Facts, thresholds: Thresholds) -> Iterator[Drift]:
     """Those that the rule `rule` reports now."""
     opened = {(one.vhost, one.name) for one in facts.open_objects.get(rule, ())}
-    deployed = {worker.vhost for worker in facts.workers if worker.state == Worker.GONE and worker.since and facts.now - worker.since < DEPLOYMENT}
+    deployed = {worker.vhost for worker in facts.groups.not_online if worker.state == Worker.GONE and worker.since and facts.now - worker.since < DEPLOYMENT}
     for one in facts.drift or ():
         if one.what == what and not thresholds.is_off(rule, one.vhost, one.name) and (one.vhost not in deployed or (one.vhost, one.name) in opened):
             yield one

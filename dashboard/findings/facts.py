@@ -6,7 +6,7 @@ round costs little.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -21,6 +21,7 @@ from dashboard.findings.passage import Passage
 from dashboard.findings.queue_context import QueueContext
 from dashboard.findings.rule import Found, Object, identity
 from dashboard.findings.topology_faults import TopologyFault
+from dashboard.findings.worker_groups import WorkerGroups
 
 if TYPE_CHECKING:
     from brokers.models import Broker, Change, ClientTrend, Connection, Consumer, Heartbeat, Node, PollAttempt, Queue, Transfer, VirtualHost
@@ -29,15 +30,6 @@ if TYPE_CHECKING:
     from dashboard.models import Target
     from workers.models import EventSource, Worker
     from workers.queries.held_tasks import HeldTasks
-
-
-def by_queue(workers: Iterable[Worker]) -> dict[tuple[str, str], list[Worker]]:
-    """Worker nodes by (virtual host, name) of the queues that they are configured to consume."""
-    found: dict[tuple[str, str], list[Worker]] = {}
-    for worker in workers:
-        for queue in worker.queues or ():
-            found.setdefault((worker.vhost, str(queue.get("name"))), []).append(worker)
-    return found
 
 
 @dataclass
@@ -93,8 +85,8 @@ class Facts:
     """How the number of a client's connections or channels has risen until now; None where nothing looks like a leak."""
     held: Callable[[Worker], HeldTasks | None] = lambda _: None
     """The tasks that a worker has according to their rows; None where that was not read."""
-    by_queue: Callable[[Sequence[Worker]], Mapping[tuple[str, str], Sequence[Worker]]] = by_queue
-    """The worker nodes by the queues that they are configured to consume."""
+    grouped: Callable[[Sequence[Worker]], WorkerGroups] = WorkerGroups
+    """The worker nodes in the groups that rules look at."""
     explained: dict[tuple[str, int], str] = field(default_factory=dict)
     """{(kind, primary key): identity of the finding of this round that says the object is out of order}, for rules that look later."""
 
@@ -109,29 +101,9 @@ class Facts:
         return identity(rule, self.broker.name if self.broker else "", object, detail)
 
     @cached_property
-    def workers_by_host(self) -> dict[str, list[Worker]]:
-        found: dict[str, list[Worker]] = {}
-        for worker in self.workers:
-            found.setdefault(worker.hostname.partition("@")[2], []).append(worker)
-        return found
-
-    @cached_property
-    def workers_by_vhost(self) -> dict[str, list[Worker]]:
-        found: dict[str, list[Worker]] = {}
-        for worker in self.workers:
-            found.setdefault(worker.vhost, []).append(worker)
-        return found
-
-    @cached_property
-    def workers_not_online(self) -> list[Worker]:
-        """Of hundreds, those few that most rules about worker nodes look at."""
-        return [worker for worker in self.workers if worker.state != "online"]
+    def groups(self) -> WorkerGroups:
+        return self.grouped(self.workers)
 
     @cached_property
     def queues_by_key(self) -> dict[int | None, Queue]:
         return {queue.pk: queue for queue in self.queues}
-
-    @cached_property
-    def workers_by_queue(self) -> Mapping[tuple[str, str], Sequence[Worker]]:
-        """The worker nodes, of every state, that are configured to consume a queue: by (virtual host, name)."""
-        return self.by_queue(self.workers)

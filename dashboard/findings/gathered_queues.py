@@ -19,6 +19,7 @@ from dashboard.findings import dead_letter_paths
 from dashboard.findings.losses import Flow, Losses, Lost
 from dashboard.findings.queue_context import DeadLetterSource, HeldTask, Name, QueueContext, SilentExchange, VersionFacts
 from dashboard.findings.unmoved import Unmoved
+from dashboard.findings.worker_groups import WorkerGroups
 from dashboard.layout import queue_levels
 from workers.celery_names import DEFAULT
 from workers.models import Worker
@@ -65,8 +66,8 @@ class QueueReader:
         """The shortest consumer timeout of the broker and of queues with one of their own; None where all wait for ever."""
         return min((one for one in (consumer_timeout(broker), *self._own_timeouts.values()) if one is not None), default=None)
 
-    def context(self, broker: Broker, queues: Sequence[Queue], workers: Sequence[Worker], configured: Container[Name], now: datetime) -> QueueContext:
-        """What belongs to these candidates. `configured`: the queues that some worker node is configured to consume."""
+    def context(self, broker: Broker, queues: Sequence[Queue], workers: WorkerGroups, now: datetime) -> QueueContext:
+        """What belongs to these candidates."""
         shortest = self._shortest(broker)
         growing = [queue for queue in queues if (queue.growth_per_second or 0) > 0]
         lost = self._losses.read(broker.polled_at, broker.unroutable_per_second, lambda: _flows(broker))
@@ -77,8 +78,8 @@ class QueueReader:
             dead_letters=self._dead_letters,
             sources=standing.queues_by_keys(broker, set(sources)),
             versions=self._versions,
-            quorum_queues=self._quorum_queues(broker, workers),
-            waiting=self._waiting(broker, queues, configured, now),
+            quorum_queues=self._quorum_queues(broker, workers.workers),
+            waiting=self._waiting(broker, queues, workers.by_queue, now),
             unroutable_per_second=lost.per_second if lost is not None else None,
             unroutable_polls=lost.polls if lost is not None else 0,
             silent_exchanges=_silent(broker, lost, now),

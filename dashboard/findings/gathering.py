@@ -18,10 +18,11 @@ from dashboard.findings.facts import Facts
 from dashboard.findings.installation import Installation
 from dashboard.findings.kept import Kept
 from dashboard.findings.rule import Object
+from dashboard.findings.worker_groups import WorkerGroups
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.models import Finding
 from workers import queries as worker_queries
-from workers.models import EventSource, Worker
+from workers.models import EventSource
 from workers.queries.for_rules import beats_of
 
 CLOSED_WITHIN = timedelta(minutes=5)
@@ -36,6 +37,7 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
     polled = kept.polled.polled(broker, queue_ids, now)
     sources = worker_queries.event_sources(EVERYTHING, broker.pk, [broker])
     workers = kept.workers.workers(broker, beats_of(sources), now)
+    groups = kept.grouped(workers)
     failing = {(one.vhost, one.name) for one in objects.get(FAILURES, ())}
     return Facts(
         now=now,
@@ -50,13 +52,13 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         attempts=polled.attempts,
         changes=polled.changes,
         beats=leases.heartbeats(),
-        context=kept.queues.context(broker, polled.queues, workers, kept.by_queue.read(workers), now),
+        context=kept.queues.context(broker, polled.queues, groups, now),
         open_objects=objects,
         gone_for=worker_queries.gone_for(),
         outcomes=kept.outcomes(broker, now, failing),
-        risen=kept.counters.note(_counters(workers, sources), now),
+        risen=kept.counters.note(_counters(groups, sources), now),
         expected=kept.missed.expected(broker, now),
-        drift=kept.drift(broker, workers, now),
+        drift=kept.drift(broker, groups.online, now),
         passage=kept.passages.note(broker, sources, now),
         topology_faults=kept.topology.faults(broker, polled.vhosts, now),
         busy_queues=lambda rate: kept.polled.busy_queues(broker, rate, now),
@@ -68,13 +70,12 @@ def facts_of(broker: Broker, open_now: Iterable[Finding], now: datetime, kept: K
         counted_now=for_findings.counted_now,
         rise=kept.polled.rise,
         held=kept.held_by(now),
-        by_queue=kept.by_queue.read,
+        grouped=kept.grouped,
     )
 
 
-def _counters(workers: Iterable[Worker], sources: Iterable[EventSource]) -> dict[tuple[str, int], int]:
-    found = {("lost of worker", worker.pk): worker.lost_events for worker in workers if worker.state == Worker.ONLINE}
-    return found | {("refused", source.pk): source.refused_events for source in sources}
+def _counters(groups: WorkerGroups, sources: Iterable[EventSource]) -> dict[tuple[str, int], int]:
+    return {**groups.lost_events, **{("refused", source.id): source.refused_events for source in sources}}
 
 
 def _nodes(broker: Broker, vhost: str, queue: str) -> set[str]:

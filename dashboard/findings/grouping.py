@@ -34,7 +34,7 @@ def _above(one: Found, facts: Facts) -> str:
 
 def _worker(one: Found, facts: Facts) -> str:
     """Of the workers that consume the queue, if all of them are out of order and nobody else consumes it: the first."""
-    consuming = facts.workers_by_queue.get((one.object.vhost, one.object.name), ())
+    consuming = facts.groups.by_queue.get((one.object.vhost, one.object.name), ())
     known = [
         facts.explained.get(("worker", worker.pk), "") for worker in consuming if worker.state != worker.ONLINE or ("worker", worker.pk) in facts.explained
     ]

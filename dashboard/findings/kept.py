@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import UTC, datetime, timedelta
-from operator import is_not
-from typing import Any
 
 from brokers.models import Broker
 from dashboard.findings.counters import Counters
 from dashboard.findings.drift import Drift
 from dashboard.findings.drift_reader import DriftReader
-from dashboard.findings.facts import by_queue
 from dashboard.findings.gathered_queues import QueueReader
 from dashboard.findings.missed_reader import MissedReader
 from dashboard.findings.outcomes import Ended, Key, Outcomes, TaskOutcomes
 from dashboard.findings.passage import Passages
 from dashboard.findings.polled import PolledReader
 from dashboard.findings.topology_reader import TopologyReader
+from dashboard.findings.worker_groups import WorkerGroups
 from workers.models import Worker
 from workers.queries.for_rules import WorkerReader
 from workers.queries.held_tasks import EndedRow, HeldTasks, ended_tasks, held_tasks
@@ -36,31 +34,23 @@ MOST_HELD = 20
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class WorkersByQueue:
-    """Keeps what a worker node is configured to consume while they are the same objects, with the same lists of queues."""
-
-    def __init__(self) -> None:
-        self._of: tuple[Sequence[Worker], list[Any]] = ((), [])
-        self._found: Mapping[tuple[str, str], Sequence[Worker]] = {}
-
-    def read(self, workers: Sequence[Worker]) -> Mapping[tuple[str, str], Sequence[Worker]]:
-        queues, (before, queues_before) = [worker.queues for worker in workers], self._of
-        if len(workers) != len(before) or any(map(is_not, workers, before)) or any(map(is_not, queues, queues_before)):
-            self._of, self._found = (workers, queues), by_queue(workers)
-        return self._found
-
-
 class Kept:
     """Of one broker."""
 
     def __init__(self) -> None:
         self.counters, self.queues, self.passages = Counters(), QueueReader(), Passages()
-        self.workers, self.by_queue = WorkerReader(), WorkersByQueue()
+        self.workers, self._groups = WorkerReader(), WorkerGroups()
         self.polled = PolledReader(self.queues)
         self._outcomes, self._changed_at = Outcomes(), _NEVER
         self._counted: OrderedDict[int, None] = OrderedDict()
         self._held: dict[int, tuple[datetime | None, datetime, HeldTasks]] = {}
         self._drift, self.missed, self.topology = DriftReader(), MissedReader(), TopologyReader()
+
+    def grouped(self, workers: Sequence[Worker]) -> WorkerGroups:
+        """Kept while it is the same list: then nothing has changed but what heartbeats bring."""
+        if workers is not self._groups.workers:
+            self._groups = WorkerGroups(workers)
+        return self._groups
 
     def outcomes(self, broker: Broker, now: datetime, in_trouble: Collection[Key]) -> list[TaskOutcomes]:
         """How the latest executions of tasks ended; reads those that ended since the last round."""
@@ -94,9 +84,9 @@ class Kept:
 
         return held
 
-    def drift(self, broker: Broker, workers: Sequence[Worker], now: datetime) -> Sequence[Drift] | None:
+    def drift(self, broker: Broker, online: Sequence[Worker], now: datetime) -> Sequence[Drift] | None:
         """Where configurations and the broker differ; None while that is not known."""
-        return self._drift.drift(broker, workers, now)
+        return self._drift.drift(broker, online, now)
 
 
 def _ended(row: EndedRow) -> Ended:

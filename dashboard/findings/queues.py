@@ -171,7 +171,7 @@ def limit_sentence(queue: Queue) -> str:
 
 def configured(facts: Facts, queue: Queue) -> Sequence[Worker]:
     """The worker nodes, whatever their state, that are configured to consume it."""
-    return facts.workers_by_queue.get((queue.vhost, queue.name), [])
+    return facts.groups.by_queue.get((queue.vhost, queue.name), [])
 
 
 def consuming(facts: Facts, queue: Queue) -> list[Worker]:

@@ -40,6 +40,10 @@ class Thresholds:
         found = self.explicit(rule, threshold, vhost, name)
         return self._defaults[rule, threshold] if found is None else found
 
+    def least_of(self, rule: str, threshold: str) -> float:
+        """The smallest of what it is for any object: what is below it is below each."""
+        return min([self._defaults[rule, threshold], *(setting.value for setting in self._settings.get((rule, threshold), ()))])
+
     def is_off(self, rule: str, vhost: str = "", name: str = "") -> bool:
         return bool(self.explicit(rule, OFF, vhost, name))
 

@@ -11,6 +11,7 @@ from django.db.models import Q
 from brokers.database.rows import RowsOf
 from brokers.models import Broker
 from brokers.queries import visible
+from brokers.queries.pages import share_brokers
 from brokers.scope import Scope
 from dashboard.models import Finding, FindingRound, RuleSetting, Silence
 from dashboard.queries.visible_findings import as_visible, in_scope, patterns_in, visible_rounds
@@ -34,8 +35,7 @@ def open_findings(scope: Scope, broker_id: int | None = None, bodies: bool = Tru
 def open_of(broker: Broker) -> list[Finding]:
     """The open ones of a broker, the oldest first; their bodies are another query where they are used."""
     found = _WITHOUT_BODY.read("WHERE closed_at IS NULL AND broker_id = %s ORDER BY id", [broker.pk])
-    for one in found:
-        one.broker = broker
+    share_brokers(found, [broker])
     return found
 
 

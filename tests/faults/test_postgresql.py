@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import UTC, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -207,3 +207,18 @@ def test_starts_at_the_same_time_migrate_once_and_an_interrupted_one_goes_on(tmp
     postgres.execute("DELETE FROM django_migrations WHERE name = '9999'", name)
     postgres.execute("INSERT INTO django_migrations (app, name, applied) VALUES ('brokers', '9999_later', now())", name)
     assert "the database was last used by a newer Hareline" in prepare(url, tmp_path / "0").stderr
+
+
+def test_moments_are_read_by_the_loader_in_c_and_are_in_utc() -> None:
+    from psycopg import adapters
+    from psycopg.pq import Format
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT TIMESTAMPTZ '2026-11-29 13:30:00.00025+01', NULL::timestamptz")
+        assert cursor.fetchone() == (NOON.replace(year=2026, month=11, day=29, hour=12, minute=30, microsecond=250), None)
+    kind = adapters.types["timestamptz"].oid
+    mine, usual = (known.get_loader(kind, Format.TEXT) for known in (connection.connection.adapters, adapters))
+    assert mine is not None and usual is not None
+    assert type(mine(kind, connection.connection)) is type(usual(kind, connection.connection))
+    for moment in Broker.objects.values_list("since", flat=True).iterator():  # by a cursor with a name, as Django opens one here
+        assert moment is None or moment.tzinfo is UTC

@@ -62,13 +62,16 @@ class Task(models.Model):
 
     @classmethod
     def from_db(cls, db: str | None, field_names: Collection[str], values: Collection[Any], **options: Any) -> Self:
-        """The row as its state has it: a success without the exception of an earlier attempt, a failure without a result. The row keeps both, since a
-        later event may change the state."""
         task = super().from_db(db, field_names, values, **options)
-        for name in _OF_OTHER_ATTEMPTS.get(task.__dict__.get("state", ""), ()):
-            if name in task.__dict__:
-                setattr(task, name, None)
+        task.after_reading()
         return task
+
+    def after_reading(self) -> None:
+        """Makes it the row as its state has it: a success without the exception of an earlier attempt, a failure without a result. The database keeps both,
+        since a later event may change the state."""
+        for name in _OF_OTHER_ATTEMPTS.get(self.__dict__.get("state", ""), ()):
+            if name in self.__dict__:
+                setattr(self, name, None)
 
     @property
     def found(self) -> TaskQueue | None:

@@ -29,18 +29,17 @@ _LEFT_OUT = frozenset(
     )
 )  # fmt: skip
 _OF_HEARTBEATS = ("active", "reserved", "scheduled", "clock_skew_seconds", "heartbeat_at")
-_FIELDS = sorted((field for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT), key=lambda field: field.name in _OF_HEARTBEATS)
+_SEEN = [field for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT]
+_FIELDS: list[Any] = [field for field in _SEEN if field.name not in _OF_HEARTBEATS] + [Worker._meta.get_field(name) for name in _OF_HEARTBEATS]
 """What changes with every heartbeat is read last, so that of most workers nothing else is looked at."""
 _NAMES = [field.attname for field in _FIELDS]
-_IN_A_MODEL = [field.attname for field in Worker._meta.concrete_fields if field.name not in _LEFT_OUT]
+_IN_A_MODEL = [field.attname for field in _SEEN]
 _STILL = len(_FIELDS) - len(_OF_HEARTBEATS)
 _KINDS = [
     "boolean" if isinstance(field, BooleanField) else "moment" if isinstance(field, DateTimeField) else "json" if isinstance(field, JSONField) else ""
     for field in _FIELDS
 ]
-_PLACES = range(len(_NAMES))
-_OF_FEW = ("active_tasks", "active_tasks_at", "pid", "processed")
-"""Read only of worker nodes that rules report: those that are not online, or send no events."""
+MOST_OF_FEW = 500
 _KNOWN = len(_NAMES) + 2  # with the state that Django keeps, and `beat_at`
 MOST_TEXTS = 5000
 
@@ -53,32 +52,42 @@ def _statement(is_postgresql: bool) -> str:
     return f"SELECT {columns} FROM workers_worker WHERE broker_id = %s"  # noqa: S608  (names of our own model)
 
 
+@functools.cache
+def _statement_of_few(is_postgresql: bool) -> str:
+    """What is read only of worker nodes that rules report: those that are not online, or send no events. Their keys follow."""
+    at = "active_tasks_at" if is_postgresql else "CAST(active_tasks_at AS text)"
+    return f"SELECT id, CAST(active_tasks AS text), {at}, pid, processed FROM workers_worker WHERE id IN"  # noqa: S608
+
+
 class WorkerReader:
     """Of one broker, for one thread. Between rounds it keeps the workers, of which few columns change, and what texts of JSON mean."""
 
     def __init__(self) -> None:
         self._read: dict[str, Any] = {}
         self._kept: dict[int, tuple[tuple[Any, ...], Worker]] = {}
-        self._order: list[int] = []
+        self._found: list[Worker] = []
 
     def workers(self, broker: Broker, beats: Mapping[str, datetime | None], now: datetime) -> list[Worker]:
-        """Every worker of the broker by host name, as of now. `beats`: of each virtual host, when its event source last stored something."""
+        """Every worker of the broker by host name, as of now. `beats`: of each virtual host, when its event source last stored something. The same list as
+        the last time while nothing but what heartbeats bring has changed of any."""
         with connection.cursor() as cursor:
             cursor.execute(_statement(is_postgresql()), [broker.pk])
             rows = cursor.fetchall()
-        kept = {}
+        kept, before, changed = {}, self._kept, False
         for row in rows:
-            known = self._kept.get(row[0])
+            known = before.get(row[0])
             if known is None:
-                kept[row[0]] = (row, self._worker(row))
+                worker, changed = self._worker(row), True
+            elif row == known[0]:
+                worker = known[1]
             else:
-                if row != known[0]:
-                    self._change(row, *known)
-                kept[row[0]] = (row, known[1])
-        if kept.keys() != self._kept.keys():
-            self._order = sorted(kept, key=lambda pk: (kept[pk][1].hostname, kept[pk][1].vhost, pk))
+                worker = known[1]
+                changed |= self._change(row, known[0], worker.__dict__)
+            kept[row[0]] = row, worker
         self._kept = kept
-        found = [kept[pk][1] for pk in self._order]
+        if changed or len(kept) != len(before):
+            self._found = sorted((worker for _, worker in kept.values()), key=lambda one: (one.hostname, one.vhost, one.id))
+        found = self._found
         self._add_rest(found)
         late = {vhost for vhost, beat_at in beats.items() if is_late(beat_at, now)}
         for worker in found:
@@ -90,15 +99,19 @@ class WorkerReader:
         values = {_NAMES[place]: self._value(place, value) for place, value in enumerate(row)}
         return Worker.from_db("default", _IN_A_MODEL, [values[name] for name in _IN_A_MODEL])
 
-    def _change(self, row: tuple[Any, ...], before: tuple[Any, ...], worker: Worker) -> None:
-        """Takes over what differs from its row before: of most workers only what every heartbeat has."""
-        known = worker.__dict__
-        first = _STILL if row[:_STILL] == before[:_STILL] else 0
-        for place in itertools.compress(_PLACES[first:], map(operator.ne, row[first:], before[first:])):
-            known[_NAMES[place]] = self._value(place, row[place])
-        if len(known) > _KNOWN:
+    def _change(self, row: tuple[Any, ...], before: tuple[Any, ...], values: dict[str, Any]) -> bool:
+        """Takes over what differs from a worker's row before: of most only what every heartbeat brings. Whether it was more."""
+        beats = row[_STILL:]
+        values["active"], values["reserved"], values["scheduled"], values["clock_skew_seconds"], heartbeat_at = beats
+        values["heartbeat_at"] = heartbeat_at and _moment(heartbeat_at)
+        if len(values) > _KNOWN:
             for name in _LEFT_OUT:
-                known.pop(name, None)  # read again where it is used
+                values.pop(name, None)  # read again where it is used
+        if row[:_STILL] == before[:_STILL]:
+            return False
+        for place in itertools.compress(range(_STILL), map(operator.ne, row, before)):
+            values[_NAMES[place]] = self._value(place, row[place])
+        return True
 
     def _value(self, place: int, value: Any) -> Any:
         kind = _KINDS[place]
@@ -113,12 +126,15 @@ class WorkerReader:
             self._read[text] = msgspec.json.decode(text)
         return self._read[text]
 
-    @staticmethod
-    def _add_rest(workers: list[Worker]) -> None:
-        few = {worker.pk: worker for worker in workers if worker.state != Worker.ONLINE or worker.events_off}
+    def _add_rest(self, workers: list[Worker]) -> None:
+        few = {worker.id: worker for worker in workers if worker.state != Worker.ONLINE or worker.events_off}
         if few:
-            for pk, *values in Worker.objects.filter(pk__in=list(few)[:500]).values_list("pk", *_OF_FEW):
-                few[pk].__dict__.update(zip(_OF_FEW, values, strict=True))
+            with connection.cursor() as cursor:
+                cursor.execute(f"{_statement_of_few(is_postgresql())} ({', '.join(map(str, list(few)[:MOST_OF_FEW]))})")
+                rows = cursor.fetchall()
+            for pk, active_tasks, active_tasks_at, pid, processed in rows:
+                tasks, at = active_tasks and self._json(active_tasks), active_tasks_at and _moment(active_tasks_at)
+                few[pk].__dict__.update(active_tasks=tasks, active_tasks_at=at, pid=pid, processed=processed)
 
 
 def beats_of(sources: list[EventSource]) -> dict[str, datetime | None]:

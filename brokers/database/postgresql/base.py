@@ -7,10 +7,13 @@ can hold, is stored as its picture ␀.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import UTC
+from typing import Any, cast
 
 from django.db.backends.postgresql import base, features, operations
-from psycopg import Connection
+from psycopg import Connection, adapters
+from psycopg.abc import AdaptContext, Loader
+from psycopg.pq import Format
 from psycopg.types.json import Json
 from psycopg.types.string import StrDumper, StrDumperUnknown, TextLoader
 
@@ -27,6 +30,20 @@ class _WithoutNul(StrDumperUnknown):
 class _TypedWithoutNul(StrDumper):
     def dump(self, obj: str) -> Any:
         return super().dump(obj.replace("\x00", "␀") if "\x00" in obj else obj)
+
+
+_MOMENT = adapters.types["timestamptz"].oid
+_load_moment = cast("type[Loader]", adapters.get_loader(_MOMENT, Format.TEXT))
+
+
+class _InUtc:
+    """psycopg's own loader of moments, which is in C: Django puts one in Python around each, though its connections are in UTC anyway."""
+
+    format = Format.TEXT
+    timezone = UTC  # where Django's cursors look whether a loader is theirs
+
+    def __new__(cls, oid: int, context: AdaptContext | None = None) -> Loader:  # type: ignore[misc]
+        return _load_moment(oid, context)
 
 
 class DatabaseOperations(operations.DatabaseOperations):
@@ -58,10 +75,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_connection_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super().get_connection_params()
-        adapters = parameters["context"]
-        adapters.register_loader("json", TextLoader)  # decoded by JSONField
-        adapters.register_dumper(str, _TypedWithoutNul)
-        adapters.register_dumper(str, _WithoutNul)
+        mine = parameters["context"]
+        mine.register_loader("json", TextLoader)  # decoded by JSONField
+        mine.register_loader("timestamptz", _InUtc)
+        mine.register_dumper(str, _TypedWithoutNul)
+        mine.register_dumper(str, _WithoutNul)
         return parameters
 
     def _configure_connection(self, connection: Connection[Any]) -> bool:

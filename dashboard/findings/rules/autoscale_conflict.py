@@ -8,7 +8,6 @@ from datetime import timedelta
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
 from dashboard.findings.thresholds import Thresholds
-from workers.models import Worker
 
 KEY = "autoscale_conflict"
 NAME = "Autoscaler against pool size"
@@ -20,9 +19,9 @@ CLEARS_AFTER = timedelta(seconds=30)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    for worker in facts.workers:
+    for worker in facts.groups.autoscaled:
         least, most, size = worker.autoscale_min, worker.autoscale_max, worker.concurrency
-        if worker.state != Worker.ONLINE or least is None or most is None or size is None or least <= size <= most:
+        if least is None or most is None or size is None or least <= size <= most:
             continue
         if thresholds.is_off(KEY, worker.vhost, worker.hostname):
             continue

@@ -27,14 +27,12 @@ BADLY = 60.0
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    off = []
-    for worker in facts.workers:
-        if worker.state == Worker.UNKNOWN or (worker.state == Worker.ONLINE and worker.clock_skew_seconds is None):
-            yield Unsure(worker.reason or "its clock was not compared yet", worker.vhost, "worker", worker.hostname)
-        elif worker.state == Worker.ONLINE and _is_off(worker, thresholds):
-            off.append(worker)
-    everybody = [worker for worker in facts.workers if worker.state == Worker.ONLINE and worker.clock_skew_seconds is not None]
-    own = len(off) == len(everybody) and len({worker.hostname.partition("@")[2] for worker in off}) > 1
+    online, least = facts.groups.online, thresholds.least_of(KEY, "seconds")
+    unseen = [worker for worker in online if worker.clock_skew_seconds is None]
+    for worker in (*facts.groups.unknown, *unseen):
+        yield Unsure(worker.reason or "its clock was not compared yet", worker.vhost, "worker", worker.hostname)
+    off = [worker for worker in online if abs(worker.clock_skew_seconds or 0.0) > least and _is_off(worker, thresholds)]
+    own = len(off) == len(online) - len(unseen) and len({worker.hostname.partition("@")[2] for worker in off}) > 1
     yield from folding.findings(KEY, off, facts, lambda worker: _found(worker, own), lambda one, workers: _many(one, workers, facts))
     yield from _nodes(facts, thresholds)
 

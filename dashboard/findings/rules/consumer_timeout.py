@@ -45,13 +45,12 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         timeout = of_queue(queue, facts)
         if timeout is not None and _is_beyond(task, timeout, thresholds.of(KEY, "share", task.vhost, task.queue) / 100, facts.now):
             held.setdefault((task.vhost, task.worker), []).append(task)
-    workers = {(worker.vhost, worker.hostname): worker for worker in facts.workers}
     explained: dict[tuple[str, str], str] = {}
     for (vhost, hostname), tasks in held.items():
         if thresholds.is_off(KEY, vhost, hostname):
             continue
         first = min(tasks, key=lambda task: task.received_at)
-        found = _of_worker(vhost, hostname, workers.get((vhost, hostname)), tasks, queues_of.get((vhost, first.queue)), facts)
+        found = _of_worker(vhost, hostname, facts.groups.by_name.get((vhost, hostname)), tasks, queues_of.get((vhost, first.queue)), facts)
         explained |= {(vhost, task.queue): facts.identity(KEY, found.object) for task in tasks}
         yield found
     for queue in facts.queues:

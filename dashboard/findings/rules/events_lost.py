@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 from dashboard.findings.facts import Facts
@@ -22,12 +22,13 @@ CLEARS_AFTER = timedelta(seconds=30)
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
+    rose = {pk: risen for (kind, pk), risen in facts.risen.items() if risen.by > 0 and kind == "lost of worker"}
     for source in facts.sources:
         place = source.vhost, object_of(source).name
         if thresholds.is_off(KEY, *place):
             continue
-        workers = facts.workers_by_vhost.get(source.vhost, [])
-        lost = {worker.hostname: risen for worker in workers if (risen := facts.risen.get(("lost of worker", worker.pk))) and risen.by > 0}
+        workers = facts.groups.by_vhost.get(source.vhost, ())
+        lost = {worker.hostname: risen for worker in (workers if rose else ()) if (risen := rose.get(worker.id))}
         refused = facts.risen.get(("refused", source.pk))
         amount = sum(risen.by for risen in lost.values()) + (refused.by if refused else 0)
         if amount and amount >= thresholds.of(KEY, "events", *place):
@@ -36,7 +37,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             yield Unsure("less than ten minutes of the counts is known", source.vhost, "source")
 
 
-def _found(source: EventSource, workers: list[Worker], lost: dict[str, int], refused: int, facts: Facts) -> Found:
+def _found(source: EventSource, workers: Sequence[Worker], lost: dict[str, int], refused: int, facts: Facts) -> Found:
     evidence, causes = [], []
     if lost:
         whose = sorted(lost, key=lambda hostname: -lost[hostname])

@@ -24,12 +24,9 @@ TO_DO = "Start it with -E, or set worker_send_task_events = True; with task_send
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
-    silent = []
-    for worker in facts.workers:
-        if worker.state == Worker.UNKNOWN:
-            yield Unsure(worker.reason or "its state is unknown", worker.vhost, "worker", worker.hostname)
-        elif worker.state == Worker.ONLINE and worker.events_off and not thresholds.is_off(KEY, worker.vhost, worker.hostname):
-            silent.append(worker)
+    for worker in facts.groups.unknown:
+        yield Unsure(worker.reason or "its state is unknown", worker.vhost, "worker", worker.hostname)
+    silent = [worker for worker in facts.groups.without_events if not thresholds.is_off(KEY, worker.vhost, worker.hostname)]
     yield from folding.findings(KEY, silent, facts, _found, lambda one, workers: _many(one, workers, facts))
 
 

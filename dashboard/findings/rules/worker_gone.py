@@ -32,7 +32,7 @@ CLEARS_AFTER = timedelta(seconds=5)
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     troubled = []
-    for worker in facts.workers_not_online:
+    for worker in facts.groups.not_online:
         if has_left(worker, facts.now, facts.gone_for) or thresholds.is_off(KEY, worker.vhost, worker.hostname):
             continue
         if (stands_still(worker) or was_killed(worker)) and not _may_be_the_broker(worker, facts):
@@ -183,7 +183,7 @@ def _evidence(worker: Worker, tasks: _Tasks, facts: Facts) -> list[Evidence]:
 
 def _causes(worker: Worker, facts: Facts) -> list[Cause]:
     host = worker.hostname.partition("@")[2]
-    there = [one for one in facts.workers_by_host.get(host, ()) if host and one.pk != worker.pk]
+    there = [one for one in facts.groups.by_host.get(host, ()) if host and one.pk != worker.pk]
     silent = [one.hostname for one in there if stands_still(one) or was_killed(one)]
     alive = [one.hostname for one in there if one.state == Worker.ONLINE]
     if stands_still(worker):

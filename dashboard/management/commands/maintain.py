@@ -19,7 +19,7 @@ from django.core.management import BaseCommand
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from brokers import database_damage
+from brokers import database_damage, interpreter
 from brokers.database import engine
 from brokers.database_file import OpenedFile
 from brokers.history_bound import measure_and_trim
@@ -233,6 +233,7 @@ class Command(BaseCommand):
         presence = Presence(KIND, holder)
         self.reported = presence.reported
         loops = FindingsLoop(self.may_work, unusable), NotificationsLoop(self.may_work), RemoteWriteLoop(self.may_work)
+        interpreter.look_for_garbage_rarely()
         for loop in loops:
             loop.start()
         while not opened.is_gone():
