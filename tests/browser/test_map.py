@@ -94,3 +94,18 @@ def test_zoom_steps_of_a_path_and_files(stack: Stack, page: Page) -> None:
     group.focus()
     page.keyboard.press("Enter")
     expect(page.locator(".map-svg")).to_have_attribute("data-detail", "object")
+    page.goto(f"{stack.url}/map/?{stack.here}&own=show")
+    expect(page.locator(ARRANGED)).to_be_visible()
+    for _ in range(6):
+        page.get_by_role("button", name="Zoom in").click()
+    expect(page.locator(".map-node[data-away]").first).to_be_attached()
+    page.locator(".map-sheet").scroll_into_view_if_needed()
+    top = "document.querySelector('.map-column:not([hidden])').getBoundingClientRect()"
+    assert page.evaluate(f"document.elementFromPoint({top}.x + 4, {top}.y + 4).getAttribute('class')") == "map-strip", "a name of a column stands over nothing"
+    with page.expect_download() as saved:
+        page.locator("[data-map-svg]").click()
+    names = saved.value.path().read_text().count("<text x=")
+    assert names >= 3 * page.locator(".map-node").count(), "a file has what is out of view too"
+    expect(page.locator(".map-node[data-away]").first).to_be_attached()
+    page.get_by_role("button", name="Fit", exact=True).click()
+    expect(page.locator(".map-node[data-away]")).to_have_count(0)

@@ -34,6 +34,11 @@ export class Layer {
     this.late = this.late.filter(([facts, change]) => !isSeen(facts) || void change());
   }
 
+  /** Of nodes out of view only the links are left: the browser goes through everything that is rendered whenever it paints a change. */
+  render(isSeen) {
+    for (const { link, node } of this.nodes.values()) link.toggleAttribute("data-away", !isSeen(node));
+  }
+
   /** Writes the tooltips of the node and the edge that an element belongs to, without one of everything: only when somebody looks. What has one renews it. */
   describe(element) {
     const near = [this.nodes.get(element?.closest("[data-node]")?.dataset.node), this.edges.get(element?.closest("[data-edge]")?.dataset.edge)];

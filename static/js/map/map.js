@@ -1,9 +1,9 @@
 // The map of templates/map/_drawing.html: reads the graph that stands in the page, draws it, and follows it. The socket has that part of the page fetched
 // again as it has others; what is drawn then changes in place. Without scripts the page shows the table.
 
-import { viewOf } from "./kept.js";
+import { keep, viewOf } from "./kept.js";
 import { MessagePath, stepsOf } from "./message_path.js";
-import { placesFor, remember } from "./places.js";
+import { placesFor } from "./places.js";
 import { Sheet } from "./sheet.js";
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -78,7 +78,7 @@ class LiveMap {
     draw(places, places.note || isInUse ? "columns" : "whole");
     this.places = places;
     this.arranging = null;
-    remember(this.view, places);
+    keep(this.view, places);
     this.part("note").textContent = places.note ?? "";
     if (!this.isShown) this.path.go(0);
     this.isShown = true;
@@ -106,12 +106,15 @@ class LiveMap {
     try {
       const { saveAs } = await import("./picture.js");
       objects.catchUp(() => true);
+      objects.render(() => true);
       objects.describe();
       await saveAs(kind, svg, objects, view.bounds, `Map${graph.at ? `, ${graph.at.slice(0, 19).replace("T", " ")} UTC` : ""}`);
       this.part("failed").textContent = "";
     } catch {
       const other = kind === "png" ? " Save it as SVG, or show less of it." : "";
       this.part("failed").textContent = `The map was not saved: the browser could not make the ${kind.toUpperCase()}.${other}`;
+    } finally {
+      this.sheet.seen();
     }
   }
 }

@@ -45,22 +45,13 @@ function described(members, id, detail) {
   const known = (name) => members.map((node) => node[name]).filter((value) => value != null);
   const sum = (name) => (known(name).length ? known(name).reduce((total, value) => total + value, 0) : null);
   const counted = Object.entries(KINDS).map(([kind, words]) => [countOf(members, kind), words]).filter(([count]) => count);
-  return {
-    id,
-    kind: detail === "vhost" ? "vhost" : first.kind,
-    name: detail === "vhost" ? first.vhost : applicationOf(first),
-    vhost: first.vhost,
-    href: "",
-    level: members.map(({ level }) => level).reduce(worse, "ok"),
-    marks: [],
-    lines: [counted.map(([count, [one, many]]) => `${count} ${count === 1 ? one : many}`).join(", ") || `${members.length} nodes`],
-    messages: sum("messages"),
-    capacity: sum("capacity"),
-    in: detail === "vhost" ? null : sum("in"),
-    out: detail === "vhost" ? null : sum("out"),
-    slots: null,
-    members: members.map((node) => node.id),
-  };
+  const [kind, name] = detail === "vhost" ? ["vhost", first.vhost] : [first.kind, applicationOf(first)];
+  const rates = detail === "vhost" ? { in: null, out: null } : { in: sum("in"), out: sum("out") };
+  const lines = [counted.map(([count, [one, many]]) => `${count} ${count === 1 ? one : many}`).join(", ") || `${members.length} nodes`];
+  const level = members.map((node) => node.level).reduce(worse, "ok");
+  const ids = members.map((node) => node.id);
+  const figures = { messages: sum("messages"), capacity: sum("capacity"), slots: null, ...rates };
+  return { id, kind, name, vhost: first.vhost, href: "", level, marks: [], lines, members: ids, ...figures };
 }
 
 function joined(edges, of) {

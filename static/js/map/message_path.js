@@ -35,9 +35,7 @@ export class MessagePath {
     if (this.at === this.steps.length - 1) this.go(0);
     this.playing = setInterval(() => {
       this.go(this.at + 1);
-      if (this.at < this.steps.length - 1) return;
-      clearInterval(this.playing);
-      this.playing = null;
+      if (this.at === this.steps.length - 1) this.play();
     }, PACE);
   }
 

@@ -69,24 +69,16 @@ export class NodeDrawing {
     set(this.depth, "width", messages ? Math.max(2, Math.round(whole * Math.min(1, messages / Math.max(capacity ?? messages, messages)))) : 0);
   }
 
-  // Squares, or a bar where there are many: made once, then only marked.
+  // Squares, or a bar where there are many.
   drawSlots(slots) {
-    const count = slots?.of == null ? 0 : slots.of > MOST_SLOTS ? 2 : slots.of;
-    const isBar = slots?.of > MOST_SLOTS;
-    const key = `${count} ${isBar}`;
-    if (this.slotsDrawn !== key) {
-      this.slotsDrawn = key;
-      const size = (at) => (isBar ? { width: BAR } : { x: at * 9, width: 7 });
-      this.slots.replaceChildren(...Array.from({ length: count }, (_, at) => make("rect", { class: "map-slot", ...size(at), height: 8, rx: 2 })));
-    }
-    const squares = this.slots.children;
-    if (isBar) {
-      set(squares[1], "class", "map-slot map-slot-used");
-      set(squares[1], "width", Math.round((BAR * (slots.used ?? 0)) / slots.of));
-      return;
-    }
-    const kind = (at) => (slots.used == null ? "map-slot map-slot-unknown" : at < slots.used ? "map-slot map-slot-used" : "map-slot");
-    for (let at = 0; at < count; at += 1) set(squares[at], "class", kind(at));
+    const { used, of } = slots ?? {};
+    const key = `${used} ${of}`;
+    if (key === this.slotsDrawn) return;
+    this.slotsDrawn = key;
+    const slot = (kind, place) => make("rect", { class: `map-slot ${kind}`, ...place, height: 8, rx: 2 });
+    const bar = () => [slot("", { width: BAR }), slot("map-slot-used", { width: Math.round((BAR * (used ?? 0)) / of) })];
+    const square = (_, at) => slot(used == null ? "map-slot-unknown" : at < used ? "map-slot-used" : "", { x: at * 9, width: 7 });
+    this.slots.replaceChildren(...(of > MOST_SLOTS ? bar() : Array.from({ length: of ?? 0 }, square)));
   }
 
   moveTo([x, y]) {

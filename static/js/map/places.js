@@ -3,10 +3,11 @@
 
 import { curves, inColumns, placedBeside } from "./columns.js";
 import { byElk } from "./elk_layout.js";
-import { keep, recall } from "./kept.js";
+import { recall } from "./kept.js";
 
 const MOST_NEW = 0.5; // of the nodes
-const WAIT = 120; // milliseconds until there is something to see
+const WAIT = 120; // milliseconds until there is something to see, where arranging takes longer; with so many
+const MANY = 300; // nodes and edges it surely does
 
 /** {positions, routes, structure, note}: `note` says why the layout is a simpler one, or is empty. `again`: without what was kept. `meanwhile` is called
  *  with plain columns where arranging takes a moment, so that there is something to see. */
@@ -19,11 +20,6 @@ export async function placesFor(index, structure, view, workerAddress, { again =
   return { ...(await arranged(index, workerAddress, meanwhile)), structure };
 }
 
-/** Keeps them for the next visit of the view. */
-export function remember(view, { positions, routes, structure, note }) {
-  keep(view, { positions, routes, structure, note });
-}
-
 function beside(index, known) {
   const positions = placedBeside(index, known.positions);
   const own = curves(index, positions);
@@ -33,7 +29,7 @@ function beside(index, known) {
 
 async function arranged(index, workerAddress, meanwhile) {
   if (!index.nodes.size) return { positions: {}, routes: {}, note: "" };
-  const timer = setTimeout(() => meanwhile(columned(index, "")), WAIT);
+  const timer = setTimeout(() => meanwhile(columned(index, "")), index.nodes.size + index.edges.length < MANY ? WAIT : 0);
   try {
     return { ...(await byElk(index, workerAddress)), note: "" };
   } catch (error) {

@@ -7,7 +7,7 @@ import { Layer } from "./layer.js";
 import { detailAt, merged, NEAREST } from "./merged.js";
 import { Minimap } from "./minimap.js";
 import { make, set } from "./svg.js";
-import { View } from "./zoom.js";
+import { HEAD, View } from "./zoom.js";
 
 const LEGIBLE = 0.62; // the scale at which names can be read
 const TALLEST = 68;
@@ -27,8 +27,9 @@ export class Sheet {
     const marker = make("marker", { id: "map-arrow", ...size, markerUnits: "userSpaceOnUse", orient: "auto" }, make("defs", {}, this.svg));
     make("path", { class: "map-arrow", d: "M0 .5 8 4 0 7.500Z" }, marker);
     this.world = make("g", {}, this.svg);
+    this.strip = make("rect", { class: "map-strip", x: -1, y: -1, width: "102%", height: HEAD }, this.svg);
     this.heads = COLUMNS.map((name) => Object.assign(make("text", { class: "map-column", y: 22 }, this.svg), { textContent: name }));
-    this.objects = new Layer(this.world, "object");
+    this.objects = new Layer(null, "object"); // until it is placed: elements are made several times faster where nothing is rendered yet
     this.groups = new Layer(this.svg, "group");
     this.groups.show(false);
     this.positions = {};
@@ -58,6 +59,7 @@ export class Sheet {
     Object.assign(this, { positions, routes });
     this.objects.update({ nodes: this.graph.nodes, edges: this.index.edges }, this.moving);
     this.objects.place(positions, routes);
+    if (!this.objects.group.parentNode) this.world.append(this.objects.group);
     const boxes = this.graph.nodes.map((node) => ({ ...this.boxOf(node.id), node }));
     this.view.bounds = around(boxes);
     this.minimap.draw(boxes, this.view.bounds);
@@ -93,6 +95,7 @@ export class Sheet {
       if (detail !== "object") this.merge(detail);
     }
     if (detail === "object" && this.index) this.objects.catchUp((facts) => this.isSeen(facts));
+    this.objects.render((facts) => this.isSeen(facts));
     this.minimap?.show();
     this.showHeads();
   }
@@ -128,6 +131,7 @@ export class Sheet {
   // The names of the columns stay at the top, each over its first node, where there is room for them.
   showHeads() {
     let end = 0;
+    this.strip.toggleAttribute("hidden", this.detail !== "object");
     this.heads.forEach((head, column) => {
       const xs = Object.entries(this.positions).filter(([id]) => this.index?.column.get(id) === column).map(([, [x]]) => x);
       const x = Math.min(...xs) * this.view.scale + this.view.x;

@@ -5,7 +5,7 @@ import { set } from "./svg.js";
 const LEAST = 0.1;
 const MOST = 3;
 const EDGE = 36;
-const HEAD = 34; // of the names of the columns
+export const HEAD = 34; // of the names of the columns
 
 export class View {
   constructor(svg, world, { changed, refit, begin }) {
