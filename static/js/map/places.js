@@ -7,7 +7,7 @@ import { recall } from "./kept.js";
 
 const MOST_NEW = 0.5; // of the nodes
 const WAIT = 120; // milliseconds until there is something to see, where arranging takes longer; with so many
-const MANY = 300; // nodes and edges it surely does
+const MANY = 200; // nodes and edges it surely does
 
 /** {positions, routes, structure, note}: `note` says why the layout is a simpler one, or is empty. `again`: without what was kept. `meanwhile` is called
  *  with plain columns where arranging takes a moment, so that there is something to see. */
