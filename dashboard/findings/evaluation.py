@@ -32,11 +32,13 @@ class Evaluation:
         self._unusable_targets = unusable_targets
         self._pending: dict[int | None, dict[str, Pending]] = {}
         self._kept: dict[int, Kept] = {}
+        self._bodies: dict[int | None, dict[int, bytes]] = {}
 
     def forget_others(self, brokers: Collection[int]) -> None:
         """What is kept of brokers that are none of these."""
         self._kept = {pk: kept for pk, kept in self._kept.items() if pk in brokers}
         self._pending = {pk: pending for pk, pending in self._pending.items() if pk is None or pk in brokers}
+        self._bodies = {pk: bodies for pk, bodies in self._bodies.items() if pk is None or pk in brokers}
 
     def look_at(self, broker: Broker | None, now: datetime) -> list[FindingEvent]:
         """What changed. `broker` is read again, as of the moment of all else; None: Hareline itself. Raises DatabaseError; then nothing was stored, and
@@ -71,6 +73,7 @@ class Evaluation:
             rules=len(rules),
             failed=looked.failed,
             unsure={rule: found[0].why for rule, found in looked.round.unsure.items()},
+            bodies=self._bodies.setdefault(broker.pk if broker else None, {}),
         )
         self._pending[broker.pk if broker else None] = pending
         return events

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import compress
+from operator import attrgetter, ne
 from typing import Any
 
+import msgspec
 from django.db import transaction
 
 from brokers.models import Broker
@@ -17,10 +21,11 @@ from dashboard.layout.levels import rank
 from dashboard.models import Finding, FindingEvent, FindingRound
 
 NOT_WATCHED = "its broker is no longer configured"
-_SEEN_FIELDS = (
+_FIELDS = (
     "level", "worst_level", "title", "short", "since", "since_at_least", "seen_at", "absent_since", "lower_since", "unsure", "closed_at", "close_reason",
-    "returned", "again_since", "object_id", "body", "under_id",
+    "returned", "again_since", "object_id", "under_id",
 )  # fmt: skip
+_values = attrgetter(*_FIELDS)
 
 
 def save_round(
@@ -34,12 +39,15 @@ def save_round(
     rules: int,
     failed: Sequence[str],
     unsure: Mapping[str, str],
+    bodies: dict[int, bytes],
 ) -> list[FindingEvent]:
     """What changed, as it was stored. In one transaction; raises IntegrityError where another process opened the same finding meanwhile: the next round
-    goes on from what that one stored."""
+    goes on from what that one stored. `bodies`: by their keys, digests of those that this process stored last, kept
+    for the next round; changed here."""
     with transaction.atomic():
         rows, events = dict(open_now), []
         changed: list[Finding] = []
+        before = {row.id: _values(row) for row in (*open_now.values(), *closed_lately.values())}
         for step in steps:
             row = closed_lately[step.identity] if step.what == "returned" else rows.get(step.identity)
             if row is None:
@@ -51,7 +59,7 @@ def save_round(
             rows[step.identity] = row
             events += _applied(row, step, now)
         _explain(steps, rows, changed, now)
-        _update(changed)
+        _update(changed, before, bodies)
         if events:
             FindingEvent.objects.bulk_create(events)
         done = {"at": now, "took_ms": took_ms, "rules": rules, "failed": list(failed), "unsure": dict(unsure)}
@@ -59,14 +67,33 @@ def save_round(
             FindingRound.objects.create(broker=broker, **done)
         if events:  # pages learn of it with the next look of the tail; what is wrong with Hareline itself is on the pages of all brokers
             revise({broker.pk if broker else None})
+    still = {row.id: row for row in rows.values() if row.closed_at is None}
+    now_stored = {pk: digest for pk, row in still.items() if (digest := _digest(row) or bodies.get(pk))}
+    bodies.clear()
+    bodies.update(now_stored)
     return events
 
 
-def _update(rows: Iterable[Finding]) -> None:
-    """A body that was not read has not changed."""
-    seen, other = _SEEN_FIELDS, tuple(name for name in _SEEN_FIELDS if name != "body")
-    for fields, are_seen in ((seen, True), (other, False)):
-        update_rows(Finding, fields, [(row.pk, [getattr(row, name) for name in fields]) for row in rows if ("body" in row.__dict__) is are_seen])
+def _digest(row: Finding) -> bytes | None:
+    """Of its body; None if that was not read: then it has not changed."""
+    body = row.__dict__.get("body")
+    return None if body is None else hashlib.blake2b(msgspec.json.encode(body), digest_size=16).digest()
+
+
+def _update(rows: Iterable[Finding], before: Mapping[int, Sequence[Any]], bodies: Mapping[int, bytes]) -> None:
+    """Writes what differs: of most findings that they were seen again, which is one statement for all of them."""
+    by_fields: dict[tuple[str, ...], list[Finding]] = {}
+    for row in rows:
+        fields = tuple(compress(_FIELDS, map(ne, _values(row), before[row.id]))) if row.id in before else _FIELDS
+        digest = _digest(row)
+        if digest is not None and digest != bodies.get(row.id):
+            fields += ("body",)
+        by_fields.setdefault(fields, []).append(row)
+    for fields, some in by_fields.items():
+        if fields == ("seen_at",) and len({row.seen_at for row in some}) == 1:
+            Finding.objects.filter(pk__in=[row.id for row in some]).update(seen_at=some[0].seen_at)
+        elif fields:
+            update_rows(Finding, fields, [(row.id, [getattr(row, name) for name in fields]) for row in some])
 
 
 def _opened(found: Found, step: Step, broker: Broker | None, now: datetime) -> Finding:

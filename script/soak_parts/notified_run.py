@@ -106,7 +106,7 @@ class Rounds:
             found = Found("growing", Object("queue", name, "/"), "critical", "is growing")
             steps.append(Step("opened", identity(found.rule, "soak", found.object), found, "critical"))
         try:
-            store.save_round(self.broker, steps, known, {}, now, took_ms=1.0, rules=1, failed=[], unsure={})
+            store.save_round(self.broker, steps, known, {}, now, took_ms=1.0, rules=1, failed=[], unsure={}, bodies={})
         except OperationalError:  # locked: the next round does it
             return
         self.titles += [f"{name} is growing" for name in names]
