@@ -51,6 +51,43 @@ def test_the_map_is_drawn_and_walked_by_keyboard_along_its_edges(stack: Stack, p
     page.wait_for_url(re.compile(rf"/queues/{stack.id_of(page, 'queues', 'reports')}/"))
 
 
+def test_nearer_and_further_away_the_keyboard_stays_where_it_was(stack: Stack, page: Page) -> None:
+    opened(stack, page)
+    sheet, reports, focused = page.locator(".map-svg"), node(page, "queue", "reports"), page.locator(".map-svg :focus")
+    expect(sheet.locator('[tabindex="0"]')).to_have_count(1)
+    page.locator("[data-map-png]").focus()
+    page.keyboard.press("Tab")
+    expect(page.locator("[data-layer=object] .map-node:focus")).to_have_count(1)  # the sheet itself is no stop
+    reports.focus()
+    label = page.locator(".map-label", has_text="order.*.eu")
+    reports.hover()
+    page.locator("h1").hover()
+    expect(label).to_have_attribute("data-near", "")  # of what the focus is on
+    while sheet.get_attribute("data-detail") == "object":
+        page.keyboard.press("-")
+    expect(focused).to_have_attribute("aria-label", re.compile("^queue reports,"))
+    expect(focused).to_have_role("button")
+    page.keyboard.press("ArrowLeft")
+    expect(focused).to_have_attribute("aria-label", re.compile("^exchange "))
+    page.keyboard.press("ArrowRight")
+    while sheet.get_attribute("data-detail") != "object":
+        page.keyboard.press("+")
+    expect(page.locator("[data-layer=object] .map-node:focus")).to_have_count(1)
+
+
+def test_coming_nearer_with_the_pointer_on_a_group_shows_its_objects(stack: Stack, page: Page) -> None:
+    opened(stack, page)
+    sheet = page.locator(".map-svg")
+    while sheet.get_attribute("data-detail") == "object":
+        page.get_by_role("button", name="Zoom out").click()
+    page.locator("[data-layer=group] .map-node").last.hover()
+    page.keyboard.down("Control")
+    while sheet.get_attribute("data-detail") != "object":
+        page.mouse.wheel(0, -120)
+    page.keyboard.up("Control")
+    expect(page.locator("[data-layer=object]")).to_be_visible()
+
+
 @pytest.mark.nightly
 def test_a_refused_layout_worker_leaves_plain_columns_and_the_page_says_so(stack: Stack, open_context: OpenContext, watch: Watch) -> None:
     watch.expect("worker-src")
@@ -83,6 +120,7 @@ def test_zoom_steps_of_a_path_and_files(stack: Stack, page: Page) -> None:
             page.locator(f"[data-map-{kind}]").click()
         assert saved.value.suggested_filename == f"map.{kind}"
         assert saved.value.path().read_bytes().startswith(start)
+        assert not page.evaluate("() => [...document.querySelectorAll('.map-svg title')].some((title) => title.textContent)")
     page.evaluate("() => { HTMLCanvasElement.prototype.toBlob = (then) => then(null); }")
     page.locator("[data-map-png]").click()
     expect(page.locator("[data-map-failed]")).to_contain_text("could not make the PNG")

@@ -35,11 +35,7 @@ export class EdgeDrawing {
 
   // Faster where more messages move: three speeds.
   move(rate) {
-    if (!rate) {
-      this.dots?.remove();
-      this.dots = null;
-      return;
-    }
+    if (!rate) return void (this.dots = this.dots?.remove());
     this.dots ??= make("path", { class: "map-dots", d: this.path.getAttribute("d") ?? "" }, this.group);
     set(this.dots, "data-speed", rate < 1 ? "slow" : rate < 20 ? "steady" : "fast");
     set(this.dots, "data-on", this.width > 4 ? "band" : "line");

@@ -1,6 +1,7 @@
 // The keyboard: one stop of Tab for the whole map, arrows along its edges, Enter opens since every node is a link.
 
 const ALONG = { ArrowRight: 1, ArrowLeft: -1 };
+const ZOOM = { "+": 1.25, "=": 1.25, "-": 0.8 };
 const PAN = { ArrowRight: [-60, 0], ArrowLeft: [60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
 
 /** The node that a key leads to from another, and the edge between them if there is one: {id, edge}; null: nowhere. Nodes without a position, which are still
@@ -30,22 +31,16 @@ export function next(key, id, { nodes, out, into, column }, positions) {
 export function listen(svg, view, { at, say, focus }) {
   svg.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const done = zoomed(event, view) || panned(event, view) || walked(event, at(), say, focus);
+    const done = moved(event, view) || walked(event, at(), say, focus);
     if (done) event.preventDefault();
   });
 }
 
-function zoomed({ key }, view) {
-  if (key === "+" || key === "=") view.zoomBy(1.25);
-  else if (key === "-") view.zoomBy(0.8);
+function moved({ key, shiftKey }, view) {
+  if (ZOOM[key]) view.zoomBy(ZOOM[key]);
   else if (key === "0") view.refit();
+  else if (shiftKey && PAN[key]) view.panBy(...PAN[key]);
   else return false;
-  return true;
-}
-
-function panned({ key, shiftKey }, view) {
-  if (!shiftKey || !PAN[key]) return false;
-  view.panBy(...PAN[key]);
   return true;
 }
 

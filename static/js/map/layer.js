@@ -11,6 +11,7 @@ export class Layer {
   constructor(world, name) {
     this.group = make("g", { class: "map-layer", "data-layer": name }, world);
     [this.lines, this.labels, this.boxes] = ["lines", "labels", "boxes"].map((part) => make("g", { class: `map-${part}` }, this.group));
+    for (const part of [this.lines, this.labels]) part.setAttribute("aria-hidden", "true"); // the keyboard reads an edge that it follows, and the table all
     this.nodes = new Map();
     this.edges = new Map();
     this.late = []; // [facts, change] of what is out of view

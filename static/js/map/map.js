@@ -115,6 +115,7 @@ class LiveMap {
       this.part("failed").textContent = `The map was not saved: the browser could not make the ${kind.toUpperCase()}.${other}`;
     } finally {
       this.sheet.seen();
+      for (const title of svg.querySelectorAll("title")) title.replaceChildren(); // each one would be kept up to date
     }
   }
 }

@@ -22,13 +22,13 @@ function around(boxes) {
 export class Sheet {
   constructor(place, say) {
     const label = "Map. Arrow keys follow edges, Enter opens, plus and minus zoom.";
-    this.svg = make("svg", { class: "map-svg", role: "group", "aria-label": label, "data-detail": "object" }, place);
+    this.svg = make("svg", { class: "map-svg", role: "group", "aria-label": label, "data-detail": "object", tabindex: -1 }, place);
     const size = { viewBox: "0 0 8 8", refX: 7, refY: 4, markerWidth: 8, markerHeight: 8 };
     const marker = make("marker", { id: "map-arrow", ...size, markerUnits: "userSpaceOnUse", orient: "auto" }, make("defs", {}, this.svg));
     make("path", { class: "map-arrow", d: "M0 .5 8 4 0 7.500Z" }, marker);
     this.world = make("g", {}, this.svg);
     this.strip = make("rect", { class: "map-strip", x: -1, y: -1, width: "102%", height: HEAD }, this.svg);
-    this.heads = COLUMNS.map((name) => Object.assign(make("text", { class: "map-column", y: 22 }, this.svg), { textContent: name }));
+    this.heads = COLUMNS.map((name) => Object.assign(make("text", { class: "map-column", y: 22, "aria-hidden": "true" }, this.svg), { textContent: name }));
     this.objects = new Layer(null, "object"); // until it is placed: elements are made several times faster where nothing is rendered yet
     this.groups = new Layer(this.svg, "group");
     this.groups.show(false);
@@ -36,9 +36,9 @@ export class Sheet {
     this.view = new View(this.svg, this.world, { changed: () => this.seen(), refit: () => this.fit(), begin: () => this.begin() });
     this.minimap = new Minimap(place, this.view);
     this.current = null; // the node that Tab leads to
-    listen(this.svg, this.view, { at: () => this, say, focus: (id) => this.focus(id) });
+    listen(this.svg, this.view, { at: () => (this.svg.dataset.detail === "object" ? this : this.small), say, focus: (id) => this.focus(id) });
     for (const name of ["focusin", "pointerover"]) this.svg.addEventListener(name, ({ target }) => this.light(target, true));
-    for (const name of ["focusout", "pointerout"]) this.svg.addEventListener(name, ({ target }) => this.light(target, false));
+    for (const name of ["focusout", "pointerout"]) this.svg.addEventListener(name, (event) => this.dim(event));
     this.svg.addEventListener("focusin", ({ target }) => this.focused(target));
     this.svg.addEventListener("click", (event) => this.open(event));
     this.svg.addEventListener("keydown", (event) => event.key === "Enter" && this.open(event));
@@ -86,18 +86,25 @@ export class Sheet {
 
   seen() {
     const detail = detailAt(this.view.scale);
-    if (this.index && detail !== this.detail) {
-      if (this.detail && detail === "object" && this.pointed) this.view.fit(around(this.boxesOf(this.pointed)), this.view.scale);
-      this.detail = detail;
-      set(this.svg, "data-detail", detail);
-      this.objects.show(detail === "object");
-      this.groups.show(detail !== "object");
-      if (detail !== "object") this.merge(detail);
-    }
+    if (this.index && detail !== this.detail) this.change(detail);
     if (detail === "object" && this.index) this.objects.catchUp((facts) => this.isSeen(facts));
     this.objects.render((facts) => this.isSeen(facts));
     this.minimap?.show();
     this.showHeads();
+  }
+
+  // Another layer is shown: what the pointer or the focus is on is in the middle of it, and what had the focus has it as part of a group, or on its own.
+  change(detail) {
+    const { pointed, detail: before } = this;
+    const isWalked = document.activeElement !== this.svg && this.svg.contains(document.activeElement);
+    this.detail = detail;
+    set(this.svg, "data-detail", detail);
+    this.objects.show(detail === "object");
+    this.groups.show(detail !== "object");
+    if (detail !== "object") this.merge(detail);
+    if (before && detail === "object" && pointed) this.view.fit(around(this.boxesOf(pointed)), this.view.scale);
+    this.pointed = null;
+    if (before && isWalked) this.focus(detail === "object" ? this.current : this.groupNow());
   }
 
   // Whether a node, or the box around both ends of an edge, is in the view.
@@ -117,15 +124,13 @@ export class Sheet {
     const index = indexed(small);
     const positions = inColumns(index);
     const boxes = small.nodes.map((node) => ({ left: positions[node.id][0], top: positions[node.id][1], width: WIDTH, height: heightOf(node) }));
-    this.small = { ...small, bounds: around(boxes) };
+    this.small = { ...small, index, positions, bounds: around(boxes) };
     this.groups.update({ nodes: small.nodes, edges: index.edges }, false);
     this.groups.place(positions, curves(index, positions));
     const { scale, x, y } = this.view.around(this.small.bounds);
     set(this.groups.group, "transform", `translate(${Math.round(x)} ${Math.round(y)}) scale(${scale.toFixed(3)})`);
-    for (const { link } of this.groups.nodes.values()) {
-      set(link, "tabindex", 0);
-      set(link, "role", "button");
-    }
+    for (const { link } of this.groups.nodes.values()) set(link, "role", "button");
+    this.rove();
   }
 
   // The names of the columns stay at the top, each over its first node, where there is room for them.
@@ -144,16 +149,19 @@ export class Sheet {
   }
 
   focus(id) {
-    this.view.reveal(this.boxOf(id));
-    this.objects.nodes.get(id).link.focus({ preventScroll: true });
+    if (this.positions[id]) this.view.reveal(this.boxOf(id));
+    const { link } = this.objects.nodes.get(id) ?? this.groups.nodes.get(id);
+    link.focus({ preventScroll: true });
+    link.scrollIntoView({ block: "nearest" }); // the page: the sheet may be higher than the window
   }
 
   focused(target) {
     const id = target.closest("[data-node]")?.dataset.node;
-    if (!this.index?.nodes.has(id)) return;
-    this.current = id;
+    const members = this.groupOf(target)?.members;
+    if (members && !members.includes(this.current)) this.current = members.find((member) => this.positions[member]) ?? this.current;
+    if (this.index?.nodes.has(id)) this.current = id;
     this.rove();
-    if (target.matches(":focus-visible")) this.view.reveal(this.boxOf(id));
+    if (this.positions[id] && target.matches(":focus-visible")) this.view.reveal(this.boxOf(id));
   }
 
   boxOf(id) {
@@ -166,9 +174,13 @@ export class Sheet {
     return members.filter((id) => this.positions[id]).map((id) => this.boxOf(id));
   }
 
+  // One stop of Tab for the objects, and one for the groups.
   rove() {
-    for (const [id, { link }] of this.objects.nodes) set(link, "tabindex", id === this.current ? 0 : -1);
+    const near = [this.current, this.groupNow()];
+    for (const [id, { link }] of [...this.objects.nodes, ...this.groups.nodes]) set(link, "tabindex", near.includes(id) ? 0 : -1);
   }
+
+  groupNow = () => this.small?.nodes.find(({ members }) => members.includes(this.current))?.id;
 
   // The edge, or the edges of the node, that the pointer or the focus is on, and their labels.
   light(target, isNear) {
@@ -182,6 +194,13 @@ export class Sheet {
     }
   }
 
+  // What the focus is on stays lit when the pointer leaves it, and the other way round.
+  dim({ target, type }) {
+    this.light(target, false);
+    const other = type === "pointerout" ? document.activeElement : this.svg.querySelector(":is([data-node], [data-edge]):hover");
+    if (this.svg.contains(other)) this.light(other, true);
+  }
+
   groupOf(target) {
     const id = target.closest?.("[data-layer=group] [data-node]")?.dataset.node;
     return this.small?.nodes.find((node) => node.id === id);
@@ -192,12 +211,9 @@ export class Sheet {
     const node = this.groupOf(event.target);
     if (!node) return;
     event.preventDefault();
-    this.pointed = null;
     const bounds = around(this.boxesOf(node));
     this.view.fit(bounds, Math.max(LEGIBLE, this.view.scaleOf(bounds)));
     this.view.touched = true;
-    const first = node.members.find((id) => this.objects.nodes.has(id));
-    if (event.type === "keydown" && first) this.focus(first);
   }
 
   mark(name) {

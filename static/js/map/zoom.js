@@ -52,17 +52,13 @@ export class View {
 
   zoomBy(factor, x = this.width / 2, y = this.height / 2) {
     const scale = Math.min(MOST, Math.max(LEAST, this.scale * factor));
-    this.x = x - ((x - this.x) * scale) / this.scale;
-    this.y = y - ((y - this.y) * scale) / this.scale;
-    this.scale = scale;
-    this.touched = true;
+    const along = (at, was) => at - ((at - was) * scale) / this.scale;
+    Object.assign(this, { x: along(x, this.x), y: along(y, this.y), scale, touched: true });
     this.show();
   }
 
   panBy(x, y) {
-    this.x += x;
-    this.y += y;
-    this.touched = true;
+    Object.assign(this, { x: this.x + x, y: this.y + y, touched: true });
     this.show();
   }
 
