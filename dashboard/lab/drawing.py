@@ -126,7 +126,7 @@ def _sent_text(measured: Mapping[str, Any]) -> str:
 
 def _waiting_text(name: str, measured: Mapping[str, Any]) -> str:
     held = sum(max(0, each["held"]) for each in measured.get("nodes", []) if each["queue"] == name)
-    return f"{held} with its nodes" if measured else ""
+    return f"{held} with its nodes" if any(each["queue"] == name for each in measured.get("nodes", [])) else ""
 
 
 def _node_text(found: Mapping[str, Any] | None) -> str:

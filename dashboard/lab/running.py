@@ -54,7 +54,8 @@ class Running:
         self._publishes = self._paused = False
 
     def round(self) -> None:
-        """Takes what was reported, and starts the publisher once every node consumes. Raises OSError where the program ended: the next call starts another."""
+        """Takes what was reported, and starts the publisher once every node consumes. Raises OSError where the program or the
+        publisher ended by itself: the next call starts another."""
         host = self._host or self._start_host()
         if host.has_ended:
             self.end()
@@ -62,6 +63,10 @@ class Running:
             raise OSError("the program of the experiment ended by itself, and is started again")
         for report in host.reports():
             self.tally.apply(report)
+        if self.tally.publisher_left:
+            self.tally = Tally(self.plan, self.tally.round_number + 1, self.tally)
+            self._publishes = self._paused = False
+            raise OSError("the producer ended by itself, and is started again")
         if self.tally.is_ready and not self._publishes:
             host.publish(self.tally.round_number)
             self._publishes = True

@@ -238,3 +238,11 @@ def test_a_problem_of_the_publisher_lasts_until_it_publishes_again() -> None:
     assert found.problem == "ConnectionRefusedError"
     sent(found, "1.0.1")
     assert found.problem == ""
+
+
+def test_a_publisher_that_is_away_has_no_address() -> None:
+    found = tally("arrangements")
+    found.apply(Report("ready", NOW, PUBLISHER, text="127.0.0.1"))
+    assert found.publisher_address == "127.0.0.1"
+    found.apply(Report("away", NOW, PUBLISHER, text="TimeoutError"))
+    assert (found.publisher_address, found.problem, found.publisher_left) == (None, "TimeoutError", False)

@@ -20,7 +20,7 @@ from dashboard.models import LabExperiment, User
 from tests.fault_server import Answer, FaultServer
 from workers.lab.place import Place
 from workers.lab.plan import Plan
-from workers.lab.reports import Report
+from workers.lab.reports import PUBLISHER, Report
 
 pytestmark = pytest.mark.django_db
 NAME = "hareline.1f2e.lab.{}"
@@ -128,6 +128,33 @@ def test_a_program_that_ends_by_itself_is_started_again_after_a_pause(broker: Fa
         seen.append((len(programs), found.problem))
     problem = "The program of the experiment ended by itself, and is started again."
     assert seen == [(1, problem)] * 3 + [(2, "")]
+    runner.stop(now)
+
+
+def test_a_producer_that_ends_by_itself_is_reported_and_started_again_with_another_round(broker: FaultServer, now: datetime) -> None:
+    orders: list[int] = []
+
+    class Program(NoProgram):
+        left: tuple[Report, ...] = ()
+
+        def publish(self, round_number: int) -> None:
+            orders.append(round_number)
+
+        def reports(self) -> list[Report]:
+            nodes = [Report("ready", 0.0, f"node-{number}", text="127.0.0.1") for number in (1, 2, 3)]
+            left, Program.left = Program.left, ()
+            return [*nodes, *left]
+
+    found, runner = requested(now), Runner("lab:1", "1f2e", Program)
+    for seconds in (0, 1):
+        runner.round(now + timedelta(seconds=seconds))
+    Program.left = (Report("left", 0.0, PUBLISHER, text="It ended by itself."),)
+    runner.round(now + timedelta(seconds=2))
+    found.refresh_from_db()
+    assert (orders, found.problem) == ([1], "The producer ended by itself, and is started again.")
+    runner.round(now + timedelta(seconds=8))
+    found.refresh_from_db()
+    assert (orders, found.problem) == ([1, 2], "")
     runner.stop(now)
 
 

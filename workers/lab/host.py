@@ -112,7 +112,11 @@ class Host:
             _report("left", name)
 
     def _look_after(self) -> None:
-        """Starts a node again that ended by itself, after a pause."""
+        """Starts a node again that ended by itself, after a pause. A publisher is not: measuring begins anew with the next one, which is ordered."""
+        if self._publisher is not None and _has_ended(self._publisher):
+            self._publisher = None
+            self._stop_publisher()
+            _report("left", PUBLISHER, "It ended by itself.")
         for name, (pid, plan) in list(self._nodes.items()):
             if name not in self._later and _has_ended(pid):
                 _report("left", name, "It ended by itself, and is started again.")

@@ -40,12 +40,13 @@ class Publisher:
         while True:
             link = self._connection()
             try:
-                with link:
-                    link.connect()
-                    self._report("ready", text=str(link.connection.sock.getsockname()[0]))
-                    self._publish(link)
+                link.connect()
+                self._report("ready", text=str(link.connection.sock.getsockname()[0]))
+                self._publish(link)
             except (*link.recoverable_connection_errors, *link.recoverable_channel_errors, KombuError, OSError) as error:
                 self._report("away", text=f"{type(error).__name__}: {error}"[:200])
+                if link.connected:
+                    link.connection.collect()  # not closed in good order: a broker that hangs never answers that
                 time.sleep(AGAIN_SECONDS)
 
     def _publish(self, link: Connection) -> None:

@@ -63,6 +63,7 @@ class Tally:
         self.messages: OrderedDict[str, Followed] = OrderedDict()
         self.sent = 0
         self.publisher_address: str | None = None
+        self.publisher_left = False  # by itself
         self.problem = ""  # why the publisher can't publish
         self.expected = expected_queues(plan)
 
@@ -85,7 +86,8 @@ class Tally:
     def _of_process(self, report: Report) -> None:
         if report.node == PUBLISHER:
             self.problem = "" if report.kind == "ready" else report.text
-            self.publisher_address = report.text if report.kind == "ready" else self.publisher_address
+            self.publisher_address = report.text if report.kind == "ready" else None
+            self.publisher_left = report.kind == "left"
         elif (seen := self.nodes.get(report.node)) is not None:
             is_ready = report.kind == "ready"
             seen.address = report.text if is_ready else None
