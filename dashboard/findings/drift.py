@@ -21,6 +21,7 @@ from workers.destinations.near_routes import near_routes
 from workers.destinations.settings import setting_named
 
 What = Literal["binding", "queue twice", "route unmatched", "route undeclared", "settings", "priority"]
+OF_QUEUES: tuple[What, ...] = ("binding", "queue twice", "priority")
 MASK = "********"
 _MOST_ROUTES = 1000
 
@@ -49,7 +50,8 @@ class Bound(msgspec.Struct, frozen=True):
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """`name` of a queue, or of an entry of task_routes, or of a setting; `detail` what else makes it one; `workers` those whose configuration has it."""
+    """`name` of a queue, or of an entry of task_routes, or of a setting; `detail` what else makes it one; `workers` those whose configuration has it; `pk` of
+    the queue that it is about, if the broker has it."""
 
     what: What
     vhost: str
@@ -62,6 +64,7 @@ class Drift(msgspec.Struct, frozen=True):
     near: str = ""
     may_create: bool = True
     values: tuple[str, ...] = ()
+    pk: int | None = None
 
 
 There = Callable[[str, Collection[str]], Collection[str]]

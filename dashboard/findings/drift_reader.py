@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+import msgspec
+
 from brokers.models import Broker
 from brokers.queries import for_findings
 from dashboard.findings import drift
@@ -53,7 +55,8 @@ class DriftReader:
         reported = [one for _, one in self._reported.values()]
         consumed = {(one.vhost, str(queue.get("name"))) for one in reported for queue in one.queues or ()}
         bound = [Bound(*row) for row in for_findings.bindings_of_queues(broker.pk, consumed)]
-        self._found = drift.found(reported, bound, partial(for_findings.queues_there, broker.pk), partial(for_findings.queues_with_priorities, broker.pk))
+        there, with_priorities = partial(for_findings.queues_there, broker.pk), partial(for_findings.queues_with_priorities, broker.pk)
+        self._found = with_keys(drift.found(reported, bound, there, with_priorities), broker.pk)
         self._read_at, self._configured = now, configured
         return self._found
 
@@ -73,3 +76,13 @@ class DriftReader:
             self._texts.clear()
         for pk, vhost, hostname, at, configuration, queues, registered in worker_queries.reports(changed, self._texts) if changed else ():
             self._reported[pk] = (at, Reported(vhost, hostname, configuration, queues, registered, at))
+
+
+def with_keys(found: Sequence[Drift], broker_id: int) -> list[Drift]:
+    """The same with the keys of the queues that they are about."""
+    names: dict[str, set[str]] = {}
+    for one in found:
+        if one.what in drift.OF_QUEUES:
+            names.setdefault(one.vhost, set()).add(one.name)
+    keys = {vhost: for_findings.queues_by_name(broker_id, vhost, some) for vhost, some in names.items()}
+    return [msgspec.structs.replace(one, pk=keys[one.vhost].get(one.name)) if one.what in drift.OF_QUEUES else one for one in found]

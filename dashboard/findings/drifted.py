@@ -32,7 +32,6 @@ def drifts(what: What, rule: str, facts: Facts, thresholds: Thresholds) -> Itera
             yield one
 
 
-def queue_of(one: Drift, facts: Facts) -> Object:
+def queue_of(one: Drift) -> Object:
     """The queue that a drift is about, with its key if the broker has it."""
-    pk = next((queue.pk for queue in facts.queues if (queue.vhost, queue.name) == (one.vhost, one.name)), None)
-    return Object("queue", one.name, one.vhost, pk)
+    return Object("queue", one.name, one.vhost, one.pk)

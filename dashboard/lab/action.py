@@ -47,6 +47,8 @@ def unsuitable(broker: str, pattern: str) -> str:
         return f"{PATTERNS[pattern].name} can’t run on {broker}: with TLS its machines are not addresses of the broker’s machine."
     if (at.hostname or "") == "localhost" or (at.hostname or "").startswith("127."):
         return ""
+    if at.hostname == "::1":
+        return f"{PATTERNS[pattern].name} can’t run on {broker}: its machines are the addresses 127.0.0.1 to 127.0.0.3, and the broker is reached at [::1]."
     return (
         f"{PATTERNS[pattern].name} can’t run on {broker}: its machines are the addresses 127.0.0.1 to 127.0.0.3, so the broker has to be on Hareline’s machine."
     )

@@ -13,6 +13,7 @@ from brokers.queries import for_findings
 from brokers.queries.for_findings import BusyQueue
 from brokers.routing.virtual_host import VirtualHostRouter
 from brokers.topology import BindingDefinition, ExchangeDefinition, QueueDefinition, Topology
+from dashboard.findings.drift_reader import with_keys
 from dashboard.findings.gathered_queues import QueueReader
 from dashboard.findings.polled import PolledReader
 from dashboard.findings.priorities import ignored
@@ -25,6 +26,7 @@ from dashboard.findings.rules import (
     one_connection,
     one_node,
     priority_ignored,
+    queue_named_twice,
     useless_binding,
 )
 from dashboard.findings.topology_faults import MOST_OF_A_KIND, TopologyFault, faults
@@ -158,6 +160,16 @@ def test_a_priority_of_the_configuration_is_a_finding_about_the_queue() -> None:
     drift = drifted(seen, (), lambda _, names: names, lambda _, names: ())
     (one,) = found(priority_ignored, facts(drift=drift))
     assert (one.object.name, one.evidence[0].value, one.evidence[0].source) == ("mail", "task_default_priority: 3", "by a@web-1")
+
+
+@pytest.mark.django_db
+def test_a_finding_about_the_configuration_of_a_queue_that_is_in_no_trouble_knows_the_queue() -> None:
+    broker = Broker.objects.create(name="prod")
+    mail = Queue.objects.create(broker=broker, vhost="/", name="mail", type="classic", first_seen_at=NOON, changed_at=NOON)
+    seen = [reports(queues=(consumed("mail"),), task_default_priority=3, task_default_queue="mail", task_queues=[{"name": "gone"}, {"name": "gone"}])]
+    drift = with_keys(drifted(seen, (), lambda _, names: names, lambda _, names: ()), broker.pk)
+    (ignored_there,), (twice,) = (found(rule, facts(drift=drift)) for rule in (priority_ignored, queue_named_twice))
+    assert (ignored_there.object.pk, twice.object.pk) == (mail.pk, None)
 
 
 @pytest.mark.django_db

@@ -180,12 +180,13 @@ def test_an_experiment_is_prolonged_by_ten_minutes_up_to_an_hour_in_all(person: 
 
 def test_the_five_arrangements_need_a_broker_on_this_machine_without_tls(person: Client, settings: Settings) -> None:
     assert start(person, "arrangements").status_code == 302
-    for url, why in (("amqp://mq.example", "has to be on Hareline’s machine"), ("amqps://127.0.0.1", "with TLS")):
+    refused = {"amqp://mq.example": "has to be on Hareline’s machine", "amqps://127.0.0.1": "with TLS", "amqp://[::1]": "the broker is reached at [::1]"}
+    for url, why in refused.items():
         settings.BROKERS = (BrokerAddress("prod", ("http://127.0.0.1:1",), "u", "p", amqp_url=url),)
         assert why in text_of(person) and text_of(person).count("<span>Start<") == len(PATTERNS) - 1
         answer = start(person, "arrangements")
         assert answer.status_code == 409 and why in html.unescape(answer.content.decode())
-    assert AuditEvent.objects.filter(action="start an experiment", outcome="failed").count() == 2
+    assert AuditEvent.objects.filter(action="start an experiment", outcome="failed").count() == 3
     assert start(person, "topics").status_code == 302
 
 

@@ -26,7 +26,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     for one in drifted.drifts("priority", KEY, facts, thresholds):
         yield Found(
             KEY,
-            drifted.queue_of(one, facts),
+            drifted.queue_of(one),
             "notice",
             "takes tasks with a priority and has none",
             summary="It was declared without x-max-priority, so that RabbitMQ ignores the priorities of its messages.",

@@ -31,7 +31,7 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 def _found(one: Drift, facts: Facts) -> Found:
     return Found(
         KEY,
-        drifted.queue_of(one, facts),
+        drifted.queue_of(one),
         "notice",
         "is named twice in task_queues",
         meaning="Celery keeps the last entry only: the exchange, key and arguments of the other are never declared.",

@@ -11,7 +11,7 @@ from brokers.characters import shell_word
 from dashboard.findings import drifted
 from dashboard.findings.drift import Drift
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Report
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 
@@ -41,10 +41,9 @@ def _found(vhost: str, queue: str, drifts: list[Drift], facts: Facts) -> Found:
         source, its_key, _, its_arguments = _parts(one)
         if one.since:
             listed.append(Evidence(f"From {source}", _shown(its_key, its_arguments), facts.now, f"there since {one.since:%Y-%m-%d %H:%M} UTC"))
-    pk = next((one.pk for one in facts.queues if (one.vhost, one.name) == (vhost, queue)), None)
     return Found(
         KEY,
-        Object("queue", queue, vhost, pk),
+        drifted.queue_of(drifts[0]),
         "notice",
         f"has {formatting.count(len(drifts), 'binding')} that no worker’s configuration has",
         summary=f"From {exchange} with {_shown(key, arguments)}{f', and {len(drifts) - 1:,} more' if many else ''}.",
