@@ -89,4 +89,7 @@ def test_the_path_of_a_message_is_read_from_the_address_and_is_no_view_of_its_ow
 def test_lines_are_as_thick_as_their_rate_and_an_unknown_rate_has_no_figure(drawn: dict[str, Any]) -> None:
     assert drawn["rates"] == ["", "0.0", "<0.1", "12.3", "1,234.0"]
     assert drawn["thickness"] == [1.2, 1.2, 2.2, 6.9, 12]
-    assert drawn["spoken"] == ["queue orders.us, critical", "worker node a@web-1, healthy, 3 of 8 slots used", "exchange (default exchange), healthy"]
+    assert drawn["spoken"] == [
+        f"{text}, virtual host /"
+        for text in ("queue orders.us, critical", "worker node a@web-1, healthy, 3 of 8 slots used", "exchange (default exchange), healthy")
+    ]

@@ -159,6 +159,7 @@ def test_while_the_broker_is_away_the_map_stays_and_says_how_old_it_is(person: C
     assert found["stale"] is True and 299 < found["age"] < 400
     assert {node["level"] for node in found["nodes"] if node["kind"] != "worker"} == {"unknown"} and names(found) == {"mail", "shop.orders", "a@web-1"}
     assert "Objects and figures of prod are as of" in table(person)
+    assert "Objects and figures of prod are as of" in table(person, "?part=map-table")  # which an open page fetches then
 
 
 def test_while_the_broker_is_away_groups_are_unknown_too(person: Client, shop: Shop) -> None:

@@ -59,5 +59,8 @@ export function spoken(node) {
   parts.push(...(node.lines ?? []), ...(node.pattern ? [node.pattern] : []), ...(node.marks ?? []).map(({ text }) => text));
   if (node.slots?.of != null) parts.push(`${node.slots.used ?? "an unknown number"} of ${node.slots.of} slots used`);
   if (rate != null) parts.push(`${rateText(rate)} messages a second`);
-  return parts.join(", ");
+  return [...parts, ...placeOf(node)].join(", ");
 }
+
+/** Several virtual hosts are shown at once, and have objects of one name. */
+export const placeOf = ({ kind, vhost }) => (kind === "vhost" ? [] : [`virtual host ${vhost}`]);

@@ -1,6 +1,6 @@
 // A node of the map: a link with its box, name, rate, level, depth and slots. Made once, then changed in place where its facts changed.
 
-import { heightOf, levelOf, mainRate, nameOf, rateText, spoken, WIDTH } from "./graph.js";
+import { heightOf, levelOf, mainRate, nameOf, placeOf, rateText, spoken, WIDTH } from "./graph.js";
 import { fitted, isolated, make, put, set, shape } from "./svg.js";
 
 const LEFT = 13;
@@ -59,7 +59,8 @@ export class NodeDrawing {
 
   describe() {
     const { lines, pattern, marks } = this.node;
-    put(this.title, [nameOf(this.node), ...(lines ?? []), ...(pattern ? [pattern] : []), ...(marks ?? []).map(({ text }) => text)].join("\n"));
+    const known = [...(lines ?? []), ...(pattern ? [pattern] : []), ...(marks ?? []).map(({ text }) => text)];
+    put(this.title, [nameOf(this.node), ...known, ...placeOf(this.node)].join("\n"));
   }
 
   // Full is the queue's own highest depth; a depth that is unknown is a dashed outline, not an empty bar.
