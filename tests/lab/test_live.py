@@ -192,6 +192,21 @@ def test_what_a_node_held_on_a_connection_that_the_broker_closed_no_longer_count
 
 
 @pytest.mark.nightly
+@pytest.mark.django_db
+def test_a_producer_that_is_killed_is_started_again_and_measured_anew(runner: Runner, rabbitmq: TestNode) -> None:
+    found = begin("work_queue", nodes=2, rate=10.0, work_ms=5)
+    turn(runner, lambda: holds(found))
+    running = runner.running[found.pk]
+    assert running.host_pid is not None
+    below = {pid for child in children(running.host_pid) for pid in children(child)}
+    (producer,) = [pid for pid in children(running.host_pid) if not children(pid) and pid not in below]
+    os.kill(producer, signal.SIGKILL)
+    turn(runner, lambda: LabExperiment.objects.get(pk=found.pk).problem == "The producer ended by itself, and is started again.")
+    turn(runner, lambda: running.tally.round_number == 2 and holds(found) and verdict(found) and not LabExperiment.objects.get(pk=found.pk).problem)
+    assert running.tally.sent == len({one.id for one in running.tally.messages.values() if one.sent_at is not None})
+
+
+@pytest.mark.nightly
 def test_a_kill_of_the_real_process_leaves_no_program_and_the_next_start_removes_the_rest(
     rabbitmq: TestNode, settings: Settings, transactional_db: None
 ) -> None:
