@@ -2,7 +2,7 @@
 
     .venv/bin/python script/screenshots.py http://127.0.0.1:8000 [--only queues queue] [--directory docs/screenshots]
 
-The admin's password comes from HARELINE_ADMIN_PASSWORD. Exits 1 if axe finds something serious, a page logs an error or requests another site.
+The admin's password comes from HARELINE_ADMIN_PASSWORD. Exits 1 if axe finds something, a page logs an error or requests another site.
 """
 
 from __future__ import annotations
@@ -44,8 +44,7 @@ OTHERS = {
 }
 FINDINGS = {"findings": "", "rules": "rules/", "rule": "rules/growing/", "targets": "targets/", "silences": "silences/"}
 # What is passed on is much less than what axe returns: each rule with an example of what it passed
-SERIOUS = """async options => (await axe.run(options)).violations.filter(rule => ["serious", "critical"].includes(rule.impact))
-    .flatMap(rule => rule.nodes.map(node => `${rule.id}: ${rule.help} (${node.target[0]})`))"""
+VIOLATIONS = """async options => (await axe.run(options)).violations.flatMap(rule => rule.nodes.map(node => `${rule.id}: ${rule.help} (${node.target[0]})`))"""
 _BY_OUT = "?sort=-deliver_per_second"
 BUSIEST = {"queue": _BY_OUT, "exchange": "?sort=-publish_in_per_second", "connection": _BY_OUT, "worker": "", "task": "?state=SUCCESS&sort=-retries"}
 
@@ -93,11 +92,11 @@ def addresses(context: BrowserContext, root: str) -> dict[str, str]:
     return found
 
 
-def serious(page: Page, **rules: Any) -> list[str]:
-    """What axe calls serious or critical, one line each; `rules`: axe's options `runOnly` and `rules`, for fewer than all."""
+def violations(page: Page, **rules: Any) -> list[str]:
+    """What axe finds, of any impact, one line each; `rules`: axe's options `runOnly` and `rules`, for fewer than all."""
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE_SCRIPT)  # half a megabyte, once a page
-    found: list[str] = page.evaluate(SERIOUS, {"resultTypes": ["violations"], **rules})
+    found: list[str] = page.evaluate(VIOLATIONS, {"resultTypes": ["violations"], **rules})
     return found
 
 
@@ -117,7 +116,7 @@ def shoot(context: BrowserContext, root: str, path: str, file: Path) -> list[str
     page.screenshot(path=str(file), full_page=True)
     if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
         wrong.append("scrolls sideways")
-    wrong += serious(page)
+    wrong += violations(page)
     page.close()
     return wrong
 

@@ -2,7 +2,8 @@
 
 import { stamp } from "./chart_text.js";
 
-const LABEL = 130; // px that the words of a mark need
+const LONGEST = 228; // px that the words of a mark take at most, with what is left beside them (charts.css)
+const CHARACTER = 6.5; // px of one of them, rather more than less
 
 /** Puts them in place; where the words of two marks would overlap, only one has them. */
 export function overlay(u, chart, token) {
@@ -20,9 +21,10 @@ export function overlay(u, chart, token) {
   const ranked = [...shown].sort((one, other) => (one.colour === "axis") - (other.colour === "axis"));
   const marks = ranked.map(({ at, text, colour }) => {
     const late = place(at) > width / 2;
-    const left = late ? place(at) - LABEL : place(at);
-    const hasRoom = taken.every((other) => Math.abs(other - left) >= LABEL);
-    if (hasRoom) taken.push(left);
+    const length = Math.min(LONGEST, 8 + text.length * CHARACTER);
+    const left = late ? place(at) - length : place(at);
+    const hasRoom = taken.every(([begin, end]) => left >= end || left + length <= begin);
+    if (hasRoom) taken.push([left, left + length]);
     const mark = piece(`mark${late ? " chart-mark-late" : ""}${hasRoom ? "" : " chart-mark-quiet"}`, text, at);
     mark.title = `${stamp(at, to - from)} ${text}`;
     mark.style.color = token(colour);

@@ -59,9 +59,10 @@ class Stack:
             self.node.api("DELETE", f"queues/{self.vhost}/{queue}/contents")
 
     def id_of(self, page: Page, kind: str, name: str, url: str = "") -> int:
-        """The primary key of a queue, exchange or worker, as the API returns it to the logged-in browser; `url`: where its pages are, else here."""
-        found = page.request.get(f"{url or self.url}/api/v1/{kind}?{self.here}&page_size=500").json()["items"]
-        return int(next(item["id"] for item in found if item.get("name", item.get("hostname")) == name))
+        """The primary key of a queue, exchange or worker, once the API returns it; `url`: where its pages are, else here."""
+        address = f"{url or self.url}/api/v1/{kind}?{self.here}&page_size=500"
+        found = wait_until(lambda: [item["id"] for item in page.request.get(address).json()["items"] if item.get("name", item.get("hostname")) == name], 30)
+        return int(found[0])
 
     def any_id(self, page: Page, kind: str) -> int:
         """The primary key of the first of them, for objects whose names nobody gave, once the broker lists one."""

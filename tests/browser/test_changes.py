@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from playwright.sync_api import Page, expect
 
-from script.screenshots import serious
+from script.screenshots import violations
 from tests.browser.conftest import Stack
 from tests.browser.test_every_page import wrong_with
 from tests.waiting import wait_until
@@ -51,7 +51,7 @@ def test_a_deleted_binding_is_found_in_the_changes_with_its_route_before_and_aft
     expect(page.locator("#change-verdict")).to_have_text(f"The route changed: the message no longer reaches {QUEUE}.")
     expect(page.locator("#route-before")).to_contain_text(QUEUE)
     expect(page.locator("#change-before")).to_contain_text(f"routing_key: {KEY}")
-    assert serious(page) == []
+    assert violations(page) == []
     do("DELETE", f"exchanges/{stack.vhost}/{EXCHANGE}", None, "exchange", "gone", EXCHANGE)
     do("DELETE", f"queues/{stack.vhost}/{QUEUE}", None, "queue", "gone", QUEUE)
     assert seen(stack, page, since) == done

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from script.screenshots import serious
+from script.screenshots import violations
 from tests.browser.conftest import Stack
 from tests.waiting import wait_until
 
@@ -50,6 +50,26 @@ def test_a_stretch_that_is_dragged_over_is_fetched_by_its_address_and_back_leads
     expect(page.get_by_role("link", name="Whole range")).to_have_count(0)
 
 
+# The words of marks 150 px from each other, as many as are shown, and the pairs of them that overlap; `overlay` draws them in a box 900 px wide
+MARKED = """async address => {
+  const { overlay } = await import(address);
+  const box = document.body.appendChild(document.createElement("div"));
+  Object.assign(box.style, { position: "absolute", top: 0, left: 0, width: "900px", height: "200px" });
+  const marks = [100, 250, 400, 550, 700, 850].map((at) => ({ at, text: "Found: demo has messages that reach no queue", colour: "axis" }));
+  overlay({ over: box, under: box, valToPos: (at) => at }, { span: () => [0, 900], gaps: () => [], marks }, () => "#777");
+  const words = [...box.querySelectorAll(".chart-mark span")].filter((span) => span.checkVisibility()).map((span) => span.getBoundingClientRect());
+  box.remove();
+  return [words.length, words.flatMap((one, at) => words.slice(at + 1).filter((other) => one.left < other.right && other.left < one.right)).length];
+}"""
+
+
+def test_words_of_marks_do_not_overlap(stack: Stack, page: Page) -> None:
+    opened(stack, page, "range=1h")
+    module = next(address for address in page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)") if "chart_marks" in address)
+    shown, overlapping = page.evaluate(MARKED, module)
+    assert shown >= 2 and overlapping == 0
+
+
 @pytest.mark.nightly
 def test_plus_and_minus_zoom_around_the_cursor_and_the_focus_stays(stack: Stack, page: Page) -> None:
     opened(stack, page, "range=1h")
@@ -61,7 +81,7 @@ def test_plus_and_minus_zoom_around_the_cursor_and_the_focus_stays(stack: Stack,
     page.wait_for_url(re.compile("from="))
     expect(page.locator("#chart-depth")).to_have_attribute("data-chart", re.compile('"follows": ?false'))
     expect(plot).to_be_focused()
-    assert serious(page) == []
+    assert violations(page) == []
 
 
 def test_line_table_csv_and_call_show_the_same_figures(stack: Stack, page: Page) -> None:

@@ -1,4 +1,4 @@
-"""Every page in both themes and all widths: nothing that axe calls serious, nothing that scrolls sideways, nothing from another site.
+"""Every page in both themes and all widths: nothing that axe finds, nothing that scrolls sideways, nothing from another site.
 
 A usual run looks at pages that have between them each kind of part: axe tries all its rules once, and contrast once more in the other theme. With --nightly
 it tries all rules on every page, in both themes and both widths.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, TimeoutError, expect
 
-from script.screenshots import serious
+from script.screenshots import violations
 from tests.browser.conftest import DESKTOP, PHONE, OpenContext, Stack, Watch
 from tests.waiting import wait_until
 
@@ -104,7 +104,7 @@ def of_a_failed_task(stack: Stack, page: Page) -> list[str]:
     return [f"/tasks/flow/?root={uuid}&{stack.here}", f"/tasks/flow/?root={uuid}&view=list&{stack.here}", f"/tasks/failures/{group}/"]
 
 
-def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(stack: Stack, open_context: OpenContext, watch: Watch) -> None:
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(stack: Stack, open_context: OpenContext, watch: Watch) -> None:
     watch.expect("404")  # the page that is missing
     page = open_context("light").new_page()
     queue = f"/queues/{stack.id_of(page, 'queues', 'mail')}/"
@@ -119,25 +119,25 @@ def test_axe_finds_nothing_serious_and_nothing_scrolls_sideways(stack: Stack, op
 @pytest.mark.nightly
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("viewport", WIDTHS, ids=["1440", "720", "390"])
-def test_axe_finds_nothing_serious_in_any_theme_and_width(stack: Stack, open_context: OpenContext, watch: Watch, theme: str, viewport: dict[str, int]) -> None:
+def test_axe_finds_nothing_in_any_theme_and_width(stack: Stack, open_context: OpenContext, watch: Watch, theme: str, viewport: dict[str, int]) -> None:
     watch.expect("404")
     page = open_context(theme, viewport).new_page()
     wrong = {}
     for address in addresses(stack, page):
         open_page(page, stack, address)
-        if found := serious(page) + sideways(page):
+        if found := violations(page) + sideways(page):
             wrong[address] = found
     assert wrong == {}
 
 
 def wrong_with(page: Page) -> list[str]:
     """What is wrong with a page of 1440 pixels in light, which is so again afterwards: what a usual run looks for, once a page."""
-    found = serious(page)
+    found = violations(page)
     for size in (*WIDTHS, WIDTHS[0]):
         page.set_viewport_size(size)
         found += sideways(page)
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    found += [f"dark: {line}" for line in serious(page, **CONTRAST)]
+    found += [f"dark: {line}" for line in violations(page, **CONTRAST)]
     page.evaluate("document.documentElement.dataset.theme = 'light'")
     return found
 
@@ -157,9 +157,9 @@ def sideways(page: Page) -> list[str]:
     return []
 
 
-def test_axe_finds_nothing_serious_on_the_login(stack: Stack, open_context: OpenContext) -> None:
+def test_axe_finds_nothing_on_the_login(stack: Stack, open_context: OpenContext) -> None:
     page = open_context(stranger=True).new_page()
     page.goto(f"{stack.url}/login/")
-    assert serious(page) == []
+    assert violations(page) == []
     page.evaluate("document.documentElement.dataset.theme = 'dark'")
-    assert serious(page) == []
+    assert violations(page) == []

@@ -6,7 +6,7 @@ import json
 
 from playwright.sync_api import Page, expect
 
-from script.screenshots import serious
+from script.screenshots import violations
 from tests.browser.conftest import PHONE, Stack, Watch
 from tests.waiting import wait_until
 
@@ -28,13 +28,13 @@ def test_a_message_is_peeked_at_and_explained_and_is_there_as_before(stack: Stac
     expect(page.get_by_role("heading", name="The first message at")).to_be_visible()
     expect(page.get_by_label("Body of message 1")).to_have_text("first")
     expect(page.locator(".seen .tag")).to_have_count(0)  # peeked at once: a second peek would find it redelivered
-    assert serious(page) == []
+    assert violations(page) == []
     stored = f"{stack.url}/api/v1/queue?broker=test&vhost={stack.vhost}&name=reports"
     wait_until(lambda: page.request.get(stored).json()["consumers"] == 0, 90)  # unknown until they were counted as late as the message was
     page.get_by_role("button", name="Trace its route").click()
     expect(page.locator("#answer")).to_contain_text("nobody consumes reports")
     expect(page.get_by_role("row", name="Current queue")).to_contain_text("as predicted")
-    assert serious(page) == []
+    assert violations(page) == []
     shown = stack.node.api("POST", f"queues/{stack.vhost}/reports/get", {"count": 5, "ackmode": "ack_requeue_true", "encoding": "auto"})
     assert [(message["payload"], message["redelivered"]) for message in shown] == [("first", True)]
 
@@ -52,4 +52,4 @@ def test_a_pasted_message_is_explained_on_a_phone(stack: Stack, page: Page, watc
     expect(page.get_by_text("A message in a queue.")).to_be_visible()
     expect(page.locator("#answer")).to_be_visible()
     assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-    assert serious(page) == []
+    assert violations(page) == []

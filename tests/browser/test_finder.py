@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from playwright.sync_api import Page, Route, expect
 
-from script.screenshots import serious
+from script.screenshots import violations
 from tests.browser.conftest import Stack, Watch
 from tests.waiting import wait_until
 
@@ -37,7 +37,7 @@ def test_a_queue_is_found_by_keyboard_and_opened_after_a_search_that_fails_and_s
     expect(note).to_have_text(FOUND)
     expect(options.first).to_contain_text("reports")
     expect(field).to_have_attribute("aria-activedescendant", str(options.first.get_attribute("id")))
-    assert serious(page) == []
+    assert violations(page) == []
     field.fill("s")
     expect(options.nth(1)).to_be_visible()
     field.press("ArrowDown")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from script.screenshots import serious
+from script.screenshots import violations
 from tests.browser.conftest import PHONE, OpenContext, Stack
 from tests.browser.test_every_page import sideways
 from tests.waiting import wait_until
@@ -38,7 +38,7 @@ def test_a_problem_is_found_read_taken_on_silenced_and_heals(stack: Stack, page:
     pk = int(page.url.partition("/findings/")[2].partition("/")[0])
     expect(page.get_by_role("heading", name=re.compile("^mail .*nobody consumes"))).to_be_visible()
     expect(page.get_by_role("heading", name="Evidence")).to_be_visible()
-    assert serious(page) == [] and sideways(page) == []
+    assert violations(page) == [] and sideways(page) == []
 
     # One that was open from before may clear in between, and returns with the next poll
     expect(page.locator(".findings-one")).to_contain_text("I am on it", timeout=CLEARS_MS)
@@ -54,7 +54,7 @@ def test_a_problem_is_found_read_taken_on_silenced_and_heals(stack: Stack, page:
     page.get_by_role("link", name="Silence…").click()
     expect(page.get_by_role("heading", name="Silence findings")).to_be_visible()
     expect(page.get_by_text("Silences 1 open finding.")).to_be_visible()
-    assert serious(page) == [] and sideways(page) == []
+    assert violations(page) == [] and sideways(page) == []
     page.get_by_label("Patterns").check()
     page.get_by_label("Name", exact=True).fill("nothing of that name")
     expect(page.get_by_text("No open finding matches")).to_be_visible()
@@ -79,9 +79,9 @@ def test_on_a_phone_it_is_the_list_and_then_the_finding(stack: Stack, page: Page
     line = phone.locator(".findings-line", has_text=re.compile(r"^\s*reports .*nobody consumes")).first  # a route leads there, which explains it soon
     expect(line).to_be_visible(timeout=CLEARS_MS)
     expect(phone.locator("#finding-title")).to_be_hidden()
-    assert serious(phone) == [] and sideways(phone) == []
+    assert violations(phone) == [] and sideways(phone) == []
     line.click()
     expect(phone.get_by_role("heading", name=re.compile("^reports "))).to_be_visible()
     expect(phone.locator(".findings-line").first).to_be_hidden()
-    assert serious(phone) == [] and sideways(phone) == []
+    assert violations(phone) == [] and sideways(phone) == []
     stack.tidy()

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from script.screenshots import serious
+from script.screenshots import violations
 from tests.browser.conftest import OpenContext, Stack, Watch
 
 ARRANGED = "[data-map][data-drawn=whole], [data-map][data-drawn=columns]"
@@ -30,7 +30,7 @@ def test_the_map_is_drawn_and_walked_by_keyboard_along_its_edges(stack: Stack, p
     expect(orders).to_be_visible()
     expect(reports).to_be_visible()
     expect(page.locator(".map-label", has_text="order.*.eu")).to_be_visible()
-    assert serious(page) == []
+    assert violations(page) == []
     page.get_by_role("link", name="Focus on reports", exact=True).click()
     expect(reports).to_have_attribute("data-focus", "")
     page.get_by_role("link", name="Focus on orders", exact=True).click()

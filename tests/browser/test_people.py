@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from playwright.sync_api import Page, expect
 
-from script.screenshots import serious
+from script.screenshots import violations
 from tests.browser.conftest import OpenContext, Stack, Watch
 from tests.oidc import OidcProvider
 from tests.waiting import wait_until
@@ -49,7 +49,7 @@ def accept(page: Page, link: str, name: str) -> None:
     """Sets the password and logs in with it."""
     page.goto(link)
     expect(page.get_by_text(f"You log in as {name}.")).to_be_visible()
-    assert serious(page) == []
+    assert violations(page) == []
     page.fill("[name=password1]", PASSWORD)
     page.fill("[name=password2]", PASSWORD)
     page.press("[name=password2]", "Enter")
@@ -134,7 +134,7 @@ def test_an_authenticator_app_a_recovery_code_and_a_security_key_log_in(stack: S
     pia.fill("[name=password]", PASSWORD)  # once, for both of them
     pia.get_by_role("button", name="Confirm").click()
     secret = pia.locator("#totp-secret").inner_text()
-    assert serious(pia) == []
+    assert violations(pia) == []
     pia.fill("[name=code]", code_of(secret))
     pia.press("[name=code]", "Enter")
     expect(pia.get_by_role("status")).to_have_text("The authenticator app is set up.")
@@ -151,7 +151,7 @@ def test_an_authenticator_app_a_recovery_code_and_a_security_key_log_in(stack: S
     log_out(pia, site)
     enter_password(pia, "pia")
     expect(pia.get_by_role("heading", name="Second factor")).to_be_visible()
-    assert serious(pia) == []
+    assert violations(pia) == []
     pia.get_by_role("button", name="Use a security key").click()
     pia.wait_for_url(f"{site}/")
     for code in (code_of(secret, 30), recovery[0]):  # no code is good twice, and that of the next half minute is good already
