@@ -52,7 +52,7 @@ def load(topic: Topic, keys: Collection[str], closely: Collection[str] = (), bro
     }
     # What is kept is of a state that was read in this transaction. The tail reads none: what it reads may be of a later state
     if topic.kind == topics.TASKS:
-        return _tasks(topic, _ids(topic, keys), frozenset(_ids(topic, closely)))
+        return _tasks(topic, _ids(topic, keys), frozenset(_ids(topic, closely)), [broker] if broker else [])
     state = kept.state_of([broker]) if broker else None
     if topic.kind == topics.WORKERS:
         return _workers(topic, _ids(topic, keys), state)
@@ -161,8 +161,8 @@ def _workers(topic: Topic, ids: list[int], state: kept.State) -> Loaded:
     return Loaded(rows, {"workers": everyone, "table": everyone, "board": everyone}, row_facts, _received_at(topic), RECEIVER_BEATS_EVERY_SECONDS)
 
 
-def _tasks(topic: Topic, ids: list[int], closely: frozenset[int]) -> Loaded:
-    found = [task for task in worker_queries.tasks_by_ids(topic.scope, ids) if (task.broker_id, task.vhost) == (topic.broker_id, topic.vhost)]
+def _tasks(topic: Topic, ids: list[int], closely: frozenset[int], brokers: list[Broker]) -> Loaded:
+    found = [task for task in worker_queries.tasks_by_ids(topic.scope, ids, brokers) if (task.broker_id, task.vhost) == (topic.broker_id, topic.vhost)]
     newest = worker_queries.newest_task()
     rows: dict[str, Build] = {f"task-{task.pk}": partial(task_row, task) for task in found}
     row_facts = {f"task-{task.pk}": _facts_of_task(task, task.pk in closely) for task in found}

@@ -30,7 +30,8 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page, or with `?part=` only one of its panels."""
     shell = shell_of(request)
     scope = shell.scope
-    task = queries.task_by_id(scope, pk, shell.at)
+    read = shell.brokers if shell.at is None else []  # else as they were then
+    task = queries.task_by_id(scope, pk, shell.at, read)
     if task is None:
         raise shell.missing(queries.task_by_id(scope, pk), "There is no such task any more, or you may not see it.")
     shown = TaskPage(scope, task, shell.now)
@@ -43,4 +44,4 @@ def page(request: HttpRequest, pk: int) -> HttpResponse:
         return render(request, f"tasks/_{part}.html", context, status=polled(request, part not in GO_ON or shown.goes_on))
     if shell.at is not None:
         return render(request, "tasks/past.html", context)
-    return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key], scope=scope)})
+    return render(request, "tasks/detail.html", {**context, **live_page(shown.topics, [shown.row.key], read, scope=scope)})

@@ -74,7 +74,8 @@ def _shown(request: HttpRequest) -> list[Shown]:
     shares = may(request.user, "settings")
     found = []
     for view in queries.task_views(request.user.pk, scope_of(request.user)):
-        own, of = view.user_id == request.user.pk, view.user.get_username()
+        own = view.user_id == request.user.pk
+        of = (request.user if own else view.user).get_username()
         known = {name: getattr(view, name) for name in ("pk", "name", "filter", "columns", "broker", "vhost", "shared", "is_usual")}
         found.append(Shown(**known, address=view_address(view), own=own, owner=of, may_share=shares and (own or view.shared)))
     return found

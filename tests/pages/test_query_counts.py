@@ -67,7 +67,7 @@ PAGES = {
     "/connections/{connection}/": 23,
     "/workers/control/?node={worker}": 12,
     "/workers/{worker}/": 45,
-    "/tasks/{task}/": 26,
+    "/tasks/{task}/": 24,
     "/tasks/again/": 12,
     "/tasks/again/?task={task}": 14,
     "/tasks/revoke/": 12,

@@ -20,7 +20,7 @@ from workers.models import Task
 LONG = ("result", "traceback", "tries")
 ARGUMENTS = ("args", "kwargs", "result", "traceback")
 """What only those see who may see arguments."""
-_WHOLE, _LIGHT = RowsOf(Task), RowsOf(Task, left_out=LONG)
+_WHOLE, _LIGHT, _BROKERS = RowsOf(Task), RowsOf(Task, left_out=LONG), RowsOf(Broker)
 
 
 class TaskRows(msgspec.Struct, frozen=True):
@@ -54,7 +54,7 @@ class TaskRows(msgspec.Struct, frozen=True):
         """The rows, each with its broker, of which one row is shared: of `brokers`, where it was read already. Without their long texts unless `whole`."""
         found = (_WHOLE if whole else _LIGHT).read(self.rest(order, most, start), self.parameters)
         missing = {task.broker_id for task in found} - {broker.pk for broker in brokers}
-        share_brokers(found, [*brokers, *Broker.objects.filter(pk__in=missing)] if missing else brokers)
+        share_brokers(found, [*brokers, *_BROKERS.read(f"WHERE id IN ({', '.join(map(str, missing))})")] if missing else brokers)
         return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -18,7 +18,7 @@ from workers.errors import AmbiguousTask
 from workers.models import EventSource, Task
 from workers.queries.task_filtering import ALL_IDS, DISORDER, first_id, in_place, names, where_seen
 from workers.queries.task_parts import counts_of
-from workers.queries.task_rows import EVERY_ROW, LONG, TaskRows, in_view, without_hidden
+from workers.queries.task_rows import EVERY_ROW, LONG, TaskRows, in_view, with_ids, without_hidden
 from workers.task_filter import ALL_STATES
 from workers.task_past import as_then
 
@@ -67,17 +67,18 @@ def tasks_by_uuid(scope: Scope, beginning: str, most: int) -> list[Task]:
     return without_hidden(scope, rows.select_related("broker").defer(*LONG)[:most])
 
 
-def task_by_id(scope: Scope, task_id: int, at: datetime | None = None) -> Task | None:
-    """The whole task; with `at` as it was then, None if it was not seen yet."""
-    found = next(iter(without_hidden(scope, Task.objects.select_related("broker").filter(in_scope(scope, queue="queue"), pk=task_id))), None)
+def task_by_id(scope: Scope, task_id: int, at: datetime | None = None, brokers: Sequence[Broker] = ()) -> Task | None:
+    """The whole task; with `at` as it was then, None if it was not seen yet. `brokers`: those that were read already."""
+    found = next(iter(without_hidden(scope, in_view(with_ids([task_id]), scope).read(whole=True, brokers=brokers))), None)
     if found is None or at is None:
         return found
     return as_then(found, at) if found.first_seen_at <= at else None
 
 
-def tasks_by_ids(scope: Scope, ids: Iterable[int]) -> list[Task]:
-    """In no particular order, without those that do not exist or may not be seen. Their long texts are deferred."""
-    return without_hidden(scope, Task.objects.select_related("broker").filter(in_scope(scope, queue="queue"), pk__in=list(ids)).defer(*LONG))
+def tasks_by_ids(scope: Scope, ids: Iterable[int], brokers: Sequence[Broker] = ()) -> list[Task]:
+    """In no particular order, without those that do not exist or may not be seen. Their long texts are deferred. `brokers`: those that were read already."""
+    keys = list(ids)
+    return without_hidden(scope, in_view(with_ids(keys), scope).read(brokers=brokers)) if keys else []
 
 
 def last_sent(scope: Scope, broker: BrokerRef, vhost: str, name: str, at: datetime | None = None) -> Task | None:
