@@ -160,3 +160,14 @@ def test_names_of_others_are_escaped_and_an_empty_broker_has_a_text(person: Clie
     Queue.objects.all().delete()
     kept.forget()
     assert "No queue is visible here." in person.get("/map/arrangements/").content.decode()
+
+
+def test_in_an_experiment_of_the_lab_its_own_connections_count(person: Client, shop: Shop) -> None:
+    shop.publishes("orders", "10.0.0.5")
+    shop.consumes("mail", "10.0.0.6")
+    Connection.objects.update(product="Hareline")
+    assert "nothing consumes it" in flows(person)["mail"]["unknown"]
+    for model in (VirtualHost, Queue, Exchange, Binding, Connection, Consumer):
+        model.objects.update(**{"name" if model is VirtualHost else "vhost": "hareline.7f3a.lab.1"})
+    kept.forget()
+    assert flows(person)["mail"]["arrangement"] == "all_apart"
