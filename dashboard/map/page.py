@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString, mark_safe
 
-from brokers.characters import visible
 from brokers.models import Broker
 from brokers.queries import Page
 from brokers.scope import Scope
@@ -25,6 +24,7 @@ from dashboard.layout.visibility import Step, old_figures
 from dashboard.live import topics
 from dashboard.live.hub import LOOK_CLOSELY
 from dashboard.map.drawn import Drawing, map_of
+from dashboard.map.figures import figures_of, form_of, seen
 from dashboard.map.format import LEVELS, Map, MapEdge, MapNode, Mark
 from dashboard.map.graph import Edge
 from dashboard.map.loaded import Place, places
@@ -111,7 +111,21 @@ class MapPage:
     def json(self) -> SafeString:
         """For an element's text, as htmx takes no script elements out of fragments: it is ASCII, so that nothing on the path to the browser changes names.
         What can't be seen in these are pictures, as in the table."""
-        return mark_safe(json.dumps(_seen(msgspec.to_builtins(self.map))).translate(_NO_MARKUP))  # noqa: S308  (what could be markup is escaped)
+        return mark_safe(json.dumps({**self._sent, "form": self.form}).translate(_NO_MARKUP))  # noqa: S308  (what could be markup is escaped)
+
+    @cached_property
+    def _sent(self) -> dict[str, Any]:
+        found: dict[str, Any] = seen(msgspec.to_builtins(self.map))
+        return found
+
+    @cached_property
+    def form(self) -> str:
+        """What the drawing is apart from its figures: as long as a page knows it, `figures` are all that it needs."""
+        return form_of(self._sent, self.closely)
+
+    @property
+    def figures(self) -> bytes:
+        return figures_of(self._sent, self.form)
 
     @cached_property
     def table(self) -> Page[Any]:
@@ -272,15 +286,6 @@ class MapPage:
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         here = [(place.broker.pk, place.vhost) for place in self.places][:MOST_FOLLOWED]
         return names + [topics.Topic(kind, *place).name for place in here for kind in FOLLOWED]
-
-
-def _seen(value: Any) -> Any:
-    """The same with all texts visible."""
-    if isinstance(value, str):
-        return visible(value)
-    if isinstance(value, list):
-        return [_seen(one) for one in value]
-    return {name: _seen(one) for name, one in value.items()} if isinstance(value, dict) else value
 
 
 def _kind_of(edge: Edge) -> str:

@@ -18,8 +18,10 @@ from dashboard.map.wanted import wanted
 
 @one_moment()
 def page(request: HttpRequest) -> HttpResponse:
-    """The whole page, or with `?part=` only the drawing's JSON or the tables."""
+    """The whole page, or with `?part=` only the drawing's JSON or the tables; to a page that draws this already, the figures alone."""
     shell, shown = shell_of(request), _page(request)
+    if request.GET.get("part") == "map" and request.headers.get(FORM) == shown.form:
+        return HttpResponse(shown.figures, content_type="application/json")
     if part := PARTS.get(request.GET.get("part", "")):
         return render(request, part, {"page": shown})
     return render(request, "map/index.html", {"page": shown, **live_page(shown.topics, shown.closely, brokers=shell.brokers, scope=shell.scope)})
@@ -36,6 +38,8 @@ def exported(request: HttpRequest, kind: str) -> HttpResponse:
     return response
 
 
+FORM = "Hareline-Form"
+"""The header in which a page says what it draws: `MapPage.form`."""
 PARTS: Mapping[str, str] = {"map": "map/_data.html", "map-table": "map/_tables.html"}
 EXPORTS: Mapping[str, Callable[[Map], str]] = {"dot": export.dot, "mermaid": export.mermaid}
 ENDINGS: Mapping[str, str] = {"dot": "dot", "mermaid": "mmd"}

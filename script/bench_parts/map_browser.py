@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page, Route
+from playwright.sync_api import Browser, BrowserContext, Page
 
 from script.bench_parts.main_thread import ALL, CATEGORIES, spent
 from script.bench_parts.rows import percentile
@@ -25,13 +25,16 @@ DRAWN = """() => {
 }"""
 MARKS = ("request", "morph", "settle", "drawing", "frames", "end")
 """What follows each but the last, in a renewal of a part."""
-TICKS = """async ([count, name]) => {
+MARKS_OF_FIGURES = ("request", "drawing", "frames", "end")
+"""The same where nothing is swapped."""
+TICKS = """async ([count, name, swaps]) => {
   const part = document.querySelector(`[data-part="${name}"]`), frame = () => new Promise(requestAnimationFrame);
   let renewed = null;
-  part.addEventListener("htmx:beforeSwap", () => performance.mark("morph"));
+  part.addEventListener("htmx:beforeSwap", () => performance.mark(swaps ? "morph" : "drawing"));
   part.addEventListener("htmx:afterSwap", () => performance.mark("settle"));
-  addEventListener("hareline:parts", () => performance.mark("drawing"), true);
-  document.addEventListener("hareline:parts", () => { performance.mark("frames"); renewed(); });
+  if (swaps) addEventListener("hareline:parts", () => performance.mark("drawing"), true);
+  const drawn = () => { performance.mark("frames"); renewed(); };
+  if (swaps) document.addEventListener("hareline:parts", drawn); else part.addEventListener("htmx:afterRequest", drawn);
   for (let round = 0; round < count; round += 1) {
     const done = new Promise((resolve) => (renewed = resolve));
     performance.mark("request");
@@ -48,8 +51,6 @@ IDLE = """async (milliseconds) => {
   await new Promise((resolve) => setTimeout(resolve, milliseconds));
   performance.mark("end");
 }"""
-_DATA = re.compile(r'(<div id="map-data" hidden>)(.*?)(</div>)', re.DOTALL)
-_NO_MARKUP = {ord(one): f"\\u{ord(one):04x}" for one in "<>&"}
 
 
 class Visit:
@@ -89,9 +90,14 @@ class Visit:
     def ticks(self, count: int, part: str) -> tuple[int, list[dict[str, float]]]:
         """(nodes that are drawn, what each renewal of the part cost by phase); its figures are others each time. Once a visit, since it leaves its marks."""
         address = str(self.page.locator(f'[data-part="{part}"]').get_attribute("hx-get"))
-        answer = self.page.context.request.get(f"{self.root}{address}", headers={"HX-Request": "true"}).text()
-        self.page.route(lambda url: parse_qs(urlsplit(url).query).get("part") == [part], lambda route: _answer(route, answer))
-        return len(self.page.query_selector_all(".map-node")), self._traced(TICKS, [count, part], MARKS)
+        form = str(self.page.evaluate("JSON.parse(document.getElementById('map-data').textContent).form"))
+        answer = self.page.context.request.get(f"{self.root}{address}", headers={"HX-Request": "true", "Hareline-Form": form})
+        text, content_type = answer.text(), answer.headers["content-type"]
+        self.page.route(
+            lambda url: parse_qs(urlsplit(url).query).get("part") == [part], lambda route: route.fulfill(body=varied(text), content_type=content_type)
+        )
+        swaps = "json" not in content_type
+        return len(self.page.query_selector_all(".map-node")), self._traced(TICKS, [count, part, swaps], MARKS if swaps else MARKS_OF_FIGURES)
 
     def idle(self) -> dict[str, float]:
         """What each second costs while nothing but the dots changes."""
@@ -104,22 +110,16 @@ class Visit:
         return spent(self.browser.stop_tracing(), marks)
 
 
-def _answer(route: Route, text: str) -> None:
-    route.fulfill(body=varied(text), content_type="text/html; charset=utf-8")
-
-
 def varied(answer: str) -> str:
-    """The part with other figures: of the drawing's graph all of them, of the table each number."""
-    found = _DATA.search(answer)
-    if found is None:
+    """The answer with others: of the drawing's figures all of them, of the table each number."""
+    if not answer.startswith("{"):
         return re.sub(r"(?<=>)[\d,.]+(?=</td>)", lambda _: f"{random.random() * 50:.1f}", answer)  # noqa: S311
-    graph = json.loads(found[2])
+    graph = json.loads(answer)
     for node in graph["nodes"]:
         messages = random.randrange(9000)  # noqa: S311
         node |= {"in": random.random() * 50, "messages": messages, "lines": [f"{messages:,} messages", *node["lines"][1:]]}  # noqa: S311
-    for edge in graph["edges"]:
-        edge["rate"] = random.random() * 50  # noqa: S311
-    return answer[: found.start(2)] + json.dumps(graph).translate(_NO_MARKUP) + answer[found.end(2) :]
+    graph["rates"] = [random.random() * 50 for _ in graph["rates"]]  # noqa: S311
+    return json.dumps(graph)
 
 
 @contextmanager

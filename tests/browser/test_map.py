@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from script.screenshots import violations
 from tests.browser.conftest import OpenContext, Stack, Watch
@@ -24,6 +24,15 @@ def node(page: Page, kind: str, name: str) -> Any:
     return page.locator(f'.map-node[aria-label^="{kind} {name},"]')
 
 
+def _with_depth(route: Route, line: str) -> None:
+    """A page that draws the map already gets figures alone."""
+    answer = route.fetch()
+    figures = answer.json()
+    for node in figures["nodes"]:
+        node["lines"] = [line]
+    route.fulfill(response=answer, json=figures)
+
+
 def test_the_map_is_drawn_and_walked_by_keyboard_along_its_edges(stack: Stack, page: Page) -> None:
     opened(stack, page)
     orders, reports = node(page, "exchange", "orders"), node(page, "queue", "reports")
@@ -31,6 +40,10 @@ def test_the_map_is_drawn_and_walked_by_keyboard_along_its_edges(stack: Stack, p
     expect(reports).to_be_visible()
     expect(page.locator(".map-label", has_text="order.*.eu")).to_be_visible()
     assert violations(page) == []
+    page.route(lambda url: "part=map" in urlsplit(url).query.split("&"), lambda route: _with_depth(route, "77 messages"))
+    page.locator("[data-part=map]").dispatch_event("hareline:outdated")
+    expect(reports.locator(".map-line").first).to_contain_text("77 messages")
+    page.unroute_all(behavior="wait")
     page.get_by_role("link", name="Focus on reports", exact=True).click()
     expect(reports).to_have_attribute("data-focus", "")
     page.get_by_role("link", name="Focus on orders", exact=True).click()

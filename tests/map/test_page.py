@@ -71,7 +71,7 @@ def test_the_map_shows_what_is_bound_and_consumed_with_its_figures(person: Clien
 def test_the_call_answers_what_the_page_draws(person: Client, shop: Shop) -> None:
     called = person.get("/api/v1/map?focus=queue:mail&hops=1").json()
     page = map_of(person, "?focus=queue:mail&hops=1")
-    assert {**called, "age": 0} == {**page, "age": 0}
+    assert {**called, "age": 0, "form": page["form"]} == {**page, "age": 0}
     assert called["focus"] == node_id("queue", shop.broker.pk, "/", "mail")
     assert person.get("/api/v1/map?hops=99").status_code == 400
 
@@ -87,6 +87,24 @@ def test_ids_and_the_structure_stay_while_only_figures_change(person: Client, sh
     )
     Broker.objects.update(revision=6)
     assert map_of(person)["structure"] != before["structure"]
+
+
+def test_who_draws_the_map_already_gets_figures_alone_until_anything_else_changes(person: Client, shop: Shop) -> None:
+    drawn = map_of(person)
+    Queue.objects.update(depth=99, ready=99)
+    Broker.objects.update(revision=5)
+    answer = person.get("/map/?part=map", headers={"Hareline-Form": drawn["form"]})
+    assert answer.headers["Content-Type"] == "application/json"
+    found, now = answer.json(), map_of(person)
+    assert found["form"] == now["form"] == drawn["form"] and found["rates"] == [edge["rate"] for edge in now["edges"]]
+    merged = [{**node, **figures} for node, figures in zip(drawn["nodes"], found["nodes"], strict=True)]
+    assert merged == now["nodes"] != drawn["nodes"]
+    assert {name: found[name] for name in ("at", "stale")} == {name: now[name] for name in ("at", "stale")}
+    bound = {"source": "shop.orders", "destination": "mail", "destination_type": "queue", "routing_key": "b"}
+    Binding.objects.create(broker=shop.broker, vhost="/", first_seen_at=shop.now, **bound)
+    Broker.objects.update(revision=6)
+    whole = person.get("/map/?part=map", headers={"Hareline-Form": drawn["form"]})
+    assert 'id="map-data"' in whole.content.decode() and map_of(person)["structure"] == drawn["structure"]
 
 
 def test_a_focus_shows_neighbours_to_so_many_hops_and_a_text_what_contains_it(person: Client, shop: Shop) -> None:

@@ -32,10 +32,7 @@ def test_other_threads_and_rounds_that_were_not_ended_do_not_count() -> None:
 
 
 def test_a_part_is_varied_in_its_figures_alone() -> None:
-    graph = {"nodes": [{"id": "queue-1", "name": "<b>", "lines": ["3 messages", "classic"]}], "edges": [{"id": "e", "rate": None}]}
-    text = json.dumps(graph).replace("<", "\\u003c").replace(">", "\\u003e")
-    made = varied(f'<div id="map-data" hidden>{text}</div><span></span>')
-    assert "<b>" not in made and made.endswith("</div><span></span>")
-    found = json.loads(made.removeprefix('<div id="map-data" hidden>').removesuffix("</div><span></span>"))
-    (node,), (edge,) = found["nodes"], found["edges"]
-    assert (node["id"], node["name"], node["lines"][1]) == ("queue-1", "<b>", "classic") and edge["rate"] is not None
+    found = json.loads(varied(json.dumps({"form": "1f", "nodes": [{"level": "ok", "lines": ["3 messages", "classic"]}], "rates": [None]})))
+    (node,), (rate,) = found["nodes"], found["rates"]
+    assert (found["form"], node["level"], node["lines"][1]) == ("1f", "ok", "classic") and rate is not None
+    assert varied("<td>q3</td><td>3</td>").startswith("<td>q3</td><td>") and varied("<td>3.0</td>") != "<td>3.0</td>"

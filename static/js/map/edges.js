@@ -1,6 +1,6 @@
 // An edge of the map: its line as thick as its rate, dots that move where messages move, and what is written on it.
 
-import { levelOf, thickness } from "./graph.js";
+import { levelOf, textOf, thickness } from "./graph.js";
 import { fitted, isolated, make, put, set } from "./svg.js";
 
 const BACKWARD = ["alternate", "dead_letter", "federation", "shovel"];
@@ -31,7 +31,7 @@ export class EdgeDrawing {
     this.move(moves ? edge.rate : 0);
   }
 
-  describe = () => put(this.title, this.edge.text || this.edge.label || "");
+  describe = () => put(this.title, textOf(this.edge));
 
   // Faster where more messages move: three speeds.
   move(rate) {
@@ -58,8 +58,5 @@ export class EdgeDrawing {
     set(this.label, "y", Math.round(y - this.width / 2 - 4));
   }
 
-  remove() {
-    this.group.remove();
-    this.label?.remove();
-  }
+  remove = () => [this.group, this.label].forEach((part) => part?.remove());
 }

@@ -63,13 +63,9 @@ function toElk({ nodes, edges, column }) {
   };
 }
 
+// Bends lie at the edges of columns: between two of them a curve that leaves and arrives level, which is what `curves` draws too.
 function fromElk({ children, edges }) {
   const positions = Object.fromEntries(children.map(({ id, x, y }) => [id, [Math.round(x), Math.round(y)]]));
-  const routes = Object.fromEntries(edges.map(({ id, sections }) => [id.slice(5), route(sections[0])]));
-  return { positions, routes };
-}
-
-// Bends lie at the edges of columns: between two of them a curve that leaves and arrives level, which is what `curves` draws too.
-function route({ startPoint, bendPoints = [], endPoint }) {
-  return smooth([startPoint, ...bendPoints, endPoint].map(({ x, y }) => [x, y]));
+  const points = ({ startPoint, bendPoints = [], endPoint }) => [startPoint, ...bendPoints, endPoint].map(({ x, y }) => [x, y]);
+  return { positions, routes: Object.fromEntries(edges.map(({ id, sections }) => [id.slice(5), smooth(points(sections[0]))])) };
 }

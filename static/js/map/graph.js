@@ -42,6 +42,12 @@ export function rateText(rate) {
 /** What the node's corner shows: how many messages a second leave a queue's publishers for it, or reach its workers. */
 export const mainRate = ({ kind, in: into, out }) => (kind === "publisher" || into == null ? out : into);
 
+/** A sentence about an edge, with its rate of now. */
+export function textOf({ text, label, rate }) {
+  const known = (text || label || "").replace(/, [\d.,<]+ messages a second/, "");
+  return known && rate != null ? `${known}, ${rateText(rate)} messages a second` : known;
+}
+
 /** Width of an edge's line: 1.2 where nothing moves or the rate is unknown, 7 at 53 a second, 12 at most. */
 export const thickness = (rate) => Math.min(12, 1.2 + 3.3 * Math.log10(1 + (rate ?? 0)));
 

@@ -1,5 +1,7 @@
 // The keyboard: one stop of Tab for the whole map, arrows along its edges, Enter opens since every node is a link.
 
+import { textOf } from "./graph.js";
+
 const ALONG = { ArrowRight: 1, ArrowLeft: -1 };
 const ZOOM = { "+": 1.25, "=": 1.25, "-": 0.8 };
 const PAN = { ArrowRight: [-60, 0], ArrowLeft: [60, 0], ArrowUp: [0, 60], ArrowDown: [0, -60] };
@@ -49,7 +51,7 @@ function walked({ key, target }, { index, positions }, say, focus) {
   if (!index?.nodes.has(id) || !(key in PAN || key === "Home" || key === "End")) return false;
   const found = next(key, id, index, positions);
   if (!found) return true;
-  if (found.edge) say(found.edge.text || found.edge.label);
+  if (found.edge) say(textOf(found.edge));
   else if (ALONG[key]) say("No edge leads this way: the nearest node of the next column.");
   focus(found.id);
   return true;

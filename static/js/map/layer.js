@@ -14,25 +14,24 @@ export class Layer {
     for (const part of [this.lines, this.labels]) part.setAttribute("aria-hidden", "true"); // the keyboard reads an edge that it follows, and the table all
     this.nodes = new Map();
     this.edges = new Map();
-    this.late = []; // [facts, change] of what is out of view
+    this.late = []; // facts of what is out of view
   }
 
   /** `moving`: whether dots may move. What `isSeen` (of a node's or an edge's facts) leaves out changes only once it comes into view. */
   update({ nodes, edges }, moving, isSeen = () => true) {
     const flowing = moving ? edges.filter((edge) => edge.rate > 0 && isSeen(edge)).sort((a, b) => b.rate - a.rate) : [];
-    const busiest = new Set(flowing.slice(0, MOST_MOVING).map(({ id }) => id));
+    this.busiest = new Set(flowing.slice(0, MOST_MOVING).map(({ id }) => id));
     const fresh = new Set();
     this.labels.toggleAttribute("data-sparse", edges.length > MOST_LABELLED);
     this.match(this.nodes, nodes, (node) => fresh.add(node.id) && new NodeDrawing(node, this.boxes));
     this.match(this.edges, edges, (edge) => fresh.add(edge.id) && new EdgeDrawing(edge, this.lines, this.labels));
-    this.late = [];
-    for (const node of nodes) this.late.push([node, () => this.nodes.get(node.id).update(node)]);
-    for (const edge of edges) this.late.push([edge, () => this.edges.get(edge.id).update(edge, busiest.has(edge.id))]);
+    this.late = [...nodes, ...edges];
     this.catchUp((facts) => fresh.has(facts.id) || isSeen(facts));
   }
 
   catchUp(isSeen) {
-    this.late = this.late.filter(([facts, change]) => !isSeen(facts) || void change());
+    const change = (facts) => (facts.from ? this.edges : this.nodes).get(facts.id).update(facts, this.busiest.has(facts.id));
+    this.late = this.late.filter((facts) => !isSeen(facts) || void change(facts));
   }
 
   /** Of nodes out of view only the links are left: the browser goes through everything that is rendered whenever it paints a change. */

@@ -25,7 +25,8 @@ class LiveMap {
     });
     const { view } = this.sheet;
     const zooms = { closer: () => view.zoomBy(1.25), farther: () => view.zoomBy(0.8), fit: () => this.sheet.fit() };
-    const others = { again: () => this.follow(true), svg: () => this.save("svg"), png: () => this.save("png"), show: () => this.open() };
+    const show = () => frame.toggleAttribute("data-open", true) && this.follow();
+    const others = { show, again: () => this.follow(true), svg: () => this.save("svg"), png: () => this.save("png") };
     for (const [name, act] of Object.entries({ ...zooms, ...others })) this.part(name).addEventListener("click", act);
   }
 
@@ -36,27 +37,28 @@ class LiveMap {
     return this.empty;
   }
 
-  open() {
-    this.frame.toggleAttribute("data-open", true);
-    this.follow();
-  }
-
   /** The graph that the page holds now. `again`: arranged anew. */
   async follow(again = false) {
     const text = graphText();
     if (!text || (text === this.text && !again) || !this.part("sheet").clientWidth) return; // a phone draws on request
-    this.text = text;
-    const graph = JSON.parse(text);
+    if (text !== this.text) this.graph = JSON.parse((this.text = text));
+    await this.draw(again);
+  }
+
+  async draw(again = false, { graph } = this) {
     this.sheet.update(graph, !still.matches && !this.isOld(graph) && !document.body.matches(".past"));
     this.showAge();
     if (again || (this.arranging ?? this.places?.structure) !== graph.structure) await this.arrange(graph, again);
     else this.mark();
   }
 
-  /** The same graph once more, with dots that move or not. */
-  redraw() {
-    this.text = "";
-    return this.follow();
+  /** Figures of the same graph, in the order of its nodes and edges; of another one they are too late. */
+  renew({ form, nodes, rates, ...rest }) {
+    if (form !== this.graph?.form) return;
+    Object.assign(this.graph, rest);
+    nodes.forEach((figures, at) => Object.assign(this.graph.nodes[at], figures));
+    rates.forEach((rate, at) => (this.graph.edges[at].rate = rate));
+    this.draw();
   }
 
   async arrange({ structure }, again) {
@@ -134,7 +136,16 @@ function find() {
 // What is drawn is not in the page that htmx fetches for another filter: it stays, and `find` draws anew what the address shows.
 window.Idiomorph.defaults.callbacks.beforeNodeMorphed = (node) => !node.matches?.("[data-map]");
 document.addEventListener("hareline:parts", find);
-still.addEventListener("change", () => live?.redraw());
+// Where the drawing is there, and nothing but its figures has changed, the server sends these alone: there is nothing to swap.
+document.addEventListener("htmx:configRequest", ({ target, detail }) => {
+  if (target.dataset.part === "map" && live?.graph) detail.headers["Hareline-Form"] = live.graph.form;
+});
+document.addEventListener("htmx:beforeSwap", ({ target, detail }) => {
+  if (target.dataset.part !== "map" || !detail.shouldSwap || !detail.xhr.getResponseHeader("Content-Type")?.includes("json")) return;
+  detail.shouldSwap = false;
+  live?.renew(JSON.parse(detail.serverResponse));
+});
+still.addEventListener("change", () => live?.graph && live.draw());
 const badge = document.getElementById("live-badge");
 if (badge) new MutationObserver(() => live?.sheet.graph && live.showAge()).observe(badge, { attributeFilter: ["data-state"] });
 find();

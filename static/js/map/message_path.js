@@ -1,7 +1,7 @@
 // The path of one message, lit up step by step: `?path=exchange-5~queue-17,queue-18~worker-2`, steps from the first exchange on, with the nodes
 // that a step reaches at once. The address holds the path, so a link from a question or a test task shows it.
 
-import { nameOf } from "./graph.js";
+import { nameOf, textOf } from "./graph.js";
 
 const PACE = 1600; // milliseconds a step, while it plays
 
@@ -51,7 +51,7 @@ export class MessagePath {
     for (const edge of index.edges) {
       const [from, to] = [stepOf.get(edge.from), stepOf.get(edge.to)];
       const isTaken = from !== undefined && to === from + 1;
-      if (isTaken && to === this.at) taken.push(edge.text || edge.label);
+      if (isTaken && to === this.at) taken.push(textOf(edge));
       const drawing = this.layer.edges.get(edge.id); // none yet of what is new and still being arranged
       for (const part of [drawing?.group, drawing?.label]) if (part) part.dataset.lit = isTaken ? lit(to) : "no";
     }

@@ -82,11 +82,7 @@ export class NodeDrawing {
     this.slots.replaceChildren(...(of > MOST_SLOTS ? bar() : Array.from({ length: of ?? 0 }, square)));
   }
 
-  moveTo([x, y]) {
-    set(this.link, "transform", `translate(${x} ${y})`);
-  }
+  moveTo = ([x, y]) => set(this.link, "transform", `translate(${x} ${y})`);
 
-  remove() {
-    this.link.remove();
-  }
+  remove = () => this.link.remove();
 }

@@ -46,9 +46,8 @@ export class Sheet {
 
   /** The facts of now, in place; where the structure is another one, `place` follows. */
   update(graph, moving) {
-    this.graph = graph;
-    this.moving = moving;
-    this.index = indexed(graph);
+    if (graph !== this.graph) this.index = indexed(graph);
+    Object.assign(this, { graph, moving });
     const placed = this.index.edges.filter(({ from, to }) => this.positions[from] && this.positions[to]);
     const known = graph.nodes.filter(({ id }) => this.positions[id]);
     this.objects.update({ nodes: known, edges: placed }, moving, (facts) => this.isSeen(facts));
@@ -170,9 +169,7 @@ export class Sheet {
   }
 
   // Of a group's members, but those that are still being arranged.
-  boxesOf({ members }) {
-    return members.filter((id) => this.positions[id]).map((id) => this.boxOf(id));
-  }
+  boxesOf = ({ members }) => members.filter((id) => this.positions[id]).map((id) => this.boxOf(id));
 
   // One stop of Tab for the objects, and one for the groups.
   rove() {

@@ -70,9 +70,7 @@ export class View {
     this.panBy(short(x, width * this.scale, this.width, EDGE), short(y, height * this.scale, this.height, HEAD + EDGE));
   }
 
-  centreOn(x, y) {
-    this.panBy(this.width / 2 - x * this.scale - this.x, this.height / 2 - y * this.scale - this.y);
-  }
+  centreOn = (x, y) => this.panBy(this.width / 2 - x * this.scale - this.x, this.height / 2 - y * this.scale - this.y);
 
   // The plain wheel scrolls the page, as everywhere; pinching a touch pad arrives as Ctrl and wheel.
   wheel(event) {
