@@ -14,10 +14,8 @@ from dashboard.layout import filter_language, visibility
 from dashboard.layout.addresses import ListAddress
 from dashboard.layout.filter_language import Filter, Qualifier, Term
 from dashboard.layout.lists import Filtered, RestrictiveTerm, most_restrictive
-from dashboard.layout.virtual_hosts import virtual_hosts
+from dashboard.layout.virtual_hosts import followed_while_empty
 from dashboard.live import topics
-
-VHOSTS_FOLLOWED = 20  # of each broker, while the list is empty
 
 
 class View(msgspec.Struct, frozen=True):
@@ -92,9 +90,7 @@ class ObjectList(Filtered):
 
     def live_topics(self, objects: Iterable[InVirtualHost], *kinds: str) -> list[str]:
         """Live topics of the page: its brokers, and the virtual hosts of its objects (of all, while it shows none)."""
-        places = {(one.broker_id, one.vhost) for one in objects}
-        if not places:
-            places = {(host.broker_id, host.name) for broker in self.brokers for host in virtual_hosts(self.scope, broker)[:VHOSTS_FOLLOWED]}
+        places = {(one.broker_id, one.vhost) for one in objects} or followed_while_empty(self.scope, self.brokers)
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(kind, *place).name for place in sorted(places) for kind in kinds]
 

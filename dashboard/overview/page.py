@@ -25,6 +25,7 @@ from dashboard.layout.charted import Histories, chosen_stretch, histories_of
 from dashboard.layout.charts import Chart
 from dashboard.layout.consumption import consuming_of_each
 from dashboard.layout.lists import SPARK_POINTS, last_hour
+from dashboard.layout.virtual_hosts import followed_while_empty
 from dashboard.live import topics
 from dashboard.live.rows import LiveRow
 from dashboard.models import Finding
@@ -275,10 +276,11 @@ class OneBroker:
     def topics(self) -> list[str]:
         """The live topics of the page: the broker, and the virtual hosts of what it shows."""
         queues = {row.fixed["vhost"] for row, _ in self.deepest} or ({self.vhost} if self.vhost else set())
+        celery = self.work.vhosts or sorted(name for _, name in followed_while_empty(self.scope, [self.broker], self.vhost))
         return [
             topics.Topic(topics.BROKER, self.broker.pk).name,
             *(topics.Topic(topics.QUEUES, self.broker.pk, vhost).name for vhost in sorted(queues)),
-            *(topics.Topic(topics.WORKERS, self.broker.pk, vhost).name for vhost in self.work.vhosts),
+            *(topics.Topic(topics.WORKERS, self.broker.pk, vhost).name for vhost in celery),
         ]
 
 

@@ -21,7 +21,7 @@ from dashboard.layout.addresses import Heading, ListAddress
 from dashboard.layout.consumption import consumers_by_queue
 from dashboard.layout.lists import PAGE_SIZE, Filtered, last_hour_of
 from dashboard.layout.lost_consumers import lost_queues
-from dashboard.layout.virtual_hosts import partly_visible
+from dashboard.layout.virtual_hosts import followed_while_empty, partly_visible
 from dashboard.layout.visibility import Step
 from dashboard.live import topics
 from dashboard.workers import board as worker_board
@@ -212,6 +212,7 @@ class WorkerList(Filtered):
     def topics(self) -> list[str]:
         places = {(worker.broker_id, worker.vhost) for worker in self.everyone} | {(source.broker_id, source.vhost) for source in self.event_sources}
         places |= partly_visible(self.scope, self.brokers, self.vhost)  # a worker may come to consume a visible queue
+        places = places or followed_while_empty(self.scope, self.brokers, self.vhost)  # the first node of all appears by itself
         names = [topics.Topic(topics.BROKER, broker.pk).name for broker in self.brokers]
         return names + [topics.Topic(topics.WORKERS, broker_id, vhost).name for broker_id, vhost in sorted(places)]
 

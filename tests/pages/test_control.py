@@ -158,7 +158,12 @@ def test_who_may_change_nodes_selects_several_of_the_board_and_of_the_table_and_
         assert box in page and f"{box} checked" not in page and "Change selected…</button>" in page
         part = person.get("/workers/", {"view": view, "part": view or "board", "node": node.pk}).content.decode()
         assert f"{box} checked" in part
-        assert 'name="node"' not in viewer.get("/workers/", {"view": view}).content.decode()
+        assert ('hx-include="#workers-selected"' in page) and ('id="workers-selected"' in page)
+        seen = viewer.get("/workers/", {"view": view}).content.decode()
+        assert 'name="node"' not in seen and "workers-selected" not in seen  # htmx reports a selector that finds nothing as an error, at each renewal
+    Worker.objects.all().delete()
+    empty = person.get("/workers/").content.decode()
+    assert 'hx-include="#workers-selected"' in empty and 'id="workers-selected"' in empty
 
 
 def test_an_order_of_a_place_that_is_not_visible_does_not_exist(node: Worker, now: datetime) -> None:

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from brokers.conditions import COMPARISONS
-from brokers.models import Broker, Connection, Consumer, Queue
+from brokers.models import Broker, Connection, Consumer, Queue, VirtualHost
 from dashboard.layout.filter_language import NUMBER, QUEUES, Qualifier
 from dashboard.workers.filter import QUALIFIERS as WORKER_QUALIFIERS
 from workers.models import EventSource, Worker
@@ -136,6 +136,17 @@ def test_without_any_worker_the_page_lists_what_is_done_and_what_is_left(person:
     assert "Broker prod is up" in page
     assert "No virtual host with Celery has been found" in page
     assert "Start a worker" in page
+
+
+@pytest.mark.parametrize("address", ["/workers/", "/workers/?view=table", "/"])
+def test_a_page_without_any_worker_follows_where_the_first_one_may_appear(person: Client, broker: Broker, now: datetime, address: str) -> None:
+    for name in ("/", "shop"):
+        VirtualHost.objects.create(broker=broker, name=name, first_seen_at=now)
+    assert f"workers/{broker.pk}/%2F" in text_of(person, address) and f"workers/{broker.pk}/shop" in text_of(person, address)
+    page = text_of(person, address, vhost="shop", broker="prod")
+    assert f"workers/{broker.pk}/shop" in page and f"workers/{broker.pk}/%2F" not in page
+    EventSource.objects.create(broker=broker, vhost="shop", state=EventSource.RECEIVING, inspect_state="inspecting", since=now, received_at=now)
+    assert f"workers/{broker.pk}/%2F" not in text_of(person, address)
 
 
 def test_without_any_broker_the_page_explains_how_to_name_one(person: Client) -> None:
