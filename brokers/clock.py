@@ -20,6 +20,15 @@ def is_within(at: datetime, now: datetime, longest: timedelta) -> bool:
     return -AHEAD <= now - at <= longest
 
 
+def microseconds(at: datetime) -> int:
+    """Since 1970.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, 5, tzinfo=UTC))
+    1000005
+    """
+    return round(at.timestamp() * 1_000_000)
+
+
 class Clock:
     """The system clock."""
 

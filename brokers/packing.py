@@ -6,11 +6,12 @@ them; rollups at once, as nothing is made of them.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 
 import structlog
 
+from brokers.clock import microseconds
 from brokers.models import Broker
 from brokers.queries import brokers
 from brokers.queries.blocks import last_block, polls_between
@@ -19,7 +20,7 @@ from brokers.queries.rollups import keyframes_after, last_rollup, rollup_frames,
 from brokers.rollups import STEPS
 from brokers.scope import EVERYTHING
 from brokers.snapshots import METRICS, UnreadableSnapshot
-from brokers.snapshots.blocks import blocks_of
+from brokers.snapshots.block_writing import blocks_of
 from brokers.snapshots.rollups import columns
 from brokers.store import drop_packed, save_blocks, save_rollup_blocks
 
@@ -72,7 +73,3 @@ def _pack_rollups(broker: Broker, kind: str, step: int) -> int:
         if packed == AT_ONCE:
             break
     return packed
-
-
-def microseconds(at: datetime) -> int:
-    return round(at.timestamp() * 1_000_000)

@@ -10,7 +10,8 @@ import numpy as np
 import zstandard
 
 from brokers.snapshots import METRICS, Frame, Integers, Moment
-from brokers.snapshots.blocks import Block, codes_at
+from brokers.snapshots.blocks import Block
+from brokers.snapshots.courses import codes_at
 
 
 class RecordedMoment(NamedTuple):

@@ -259,9 +259,10 @@ def module_rows(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> It
 @pytest.fixture(autouse=True)
 def _nothing_kept_of_other_tests() -> None:
     """A test's rows are taken back with their keys, which in life are never used twice: what is kept by key would be another test's."""
-    from brokers.queries import kept, topologies
+    from brokers.queries import kept, kept_frames, topologies
     from dashboard.why import loaded_vhost
 
     loaded_vhost._last.clear()
     topologies._kept.clear()
     kept.forget()
+    kept_frames.KEPT.clear()

@@ -13,12 +13,16 @@ import numpy.typing as npt
 import zstandard
 from django.db import connection
 
+from brokers.clock import microseconds
 from brokers.database.rows import moment as moment_as
 from brokers.database.rows import read_moment
 from brokers.models import Snapshot, SnapshotBlock
+from brokers.queries.blocks_of_one import BlockOfOne, blocks_of_one, course_in
+from brokers.queries.kept_frames import FrameAt, frames_where
 from brokers.queries.outline import Outline
 from brokers.snapshots import METRICS, RAW_STEP, Integers, Moment, Series, metric_index, series_of
-from brokers.snapshots.blocks import Block, codes_at, courses_of
+from brokers.snapshots.blocks import Block
+from brokers.snapshots.courses import codes_at, courses_of
 
 _AT_ONCE = 200
 _SNAPSHOTS, _BLOCKS = Snapshot._meta.db_table, SnapshotBlock._meta.db_table
@@ -58,22 +62,30 @@ def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], 
     if base is None:
         return Polled(np.empty(0), series_of(kind, [], ids, names))
     columns = [metric_index(kind, name) for name in names]
-    stored = _packed_keyframes(broker_id, kind, base, end) if known.is_packed else []
-    recorded: list[float] = []
-
-    def data() -> Iterator[bytes]:
-        for at, frame in _unpacked_polls(broker_id, kind, base, end, stored):
-            recorded.append(at.timestamp())
-            yield frame
-
-    series = series_of(kind, data(), ids, names)
-    parts = [Polled(np.array(recorded), series), *_packed(broker_id, kind, stored, ids, columns, end)]
+    of_one: list[BlockOfOne] = []
+    if known.is_packed and len(ids) == 1:
+        of_one = blocks_of_one(Snapshot, SnapshotBlock, {"broker_id": broker_id, "kind": kind}, RAW_STEP, ids[0], base, end)
+    stored = [_Packed(at, until, 0) for at, until, *_ in of_one]
+    if known.is_packed and len(ids) != 1:
+        stored = _packed_keyframes(broker_id, kind, base, end)
+    unpacked = _unpacked_polls(broker_id, kind, base, end, stored)
+    series = series_of(kind, [frame for _, frame in unpacked], ids, names)
+    packed = [_course(of_one, ids[0], columns, end)] if of_one else _packed(broker_id, kind, stored, ids, columns, end)
+    parts = [Polled(np.array([at.timestamp() for at, _ in unpacked]), series), *packed]
     if len(parts) == 1:
         return parts[0]
     times = np.concatenate([part.recorded for part in parts])
     codes, intervals, gaps = (np.concatenate([part.series[place] for part in parts], axis=-1) for place in range(3))
     order = np.argsort(times, kind="stable")
     return Polled(times[order], Series(codes[..., order], intervals[order], gaps[order]))
+
+
+def _course(rows: Sequence[BlockOfOne], identifier: int, columns: Sequence[int], end: datetime) -> Polled:
+    """The polls of an object in these blocks, at least one."""
+    found = course_in(rows, identifier, columns)
+    kept = int(np.searchsorted(found.microseconds, microseconds(end), side="right"))
+    codes = found.codes[:, None, :kept]
+    return Polled(found.microseconds[:kept] / 1_000_000, Series(codes, found.intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
 
 
 def _packed_keyframes(broker_id: int, kind: str, first: datetime, end: datetime) -> list[_Packed]:
@@ -83,7 +95,7 @@ def _packed_keyframes(broker_id: int, kind: str, first: datetime, end: datetime)
         return [_Packed(read_moment(at), read_moment(until), pk) for at, until, pk in cursor.fetchall()]
 
 
-def _unpacked_polls(broker_id: int, kind: str, first: datetime, end: datetime, stored: Sequence[_Packed]) -> Iterator[tuple[datetime, bytes]]:
+def _unpacked_polls(broker_id: int, kind: str, first: datetime, end: datetime, stored: Sequence[_Packed]) -> list[FrameAt]:
     """The snapshots from the first on that are not in one of these blocks, in order."""
     where = "broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at <= %s"
     values: list[Any] = [broker_id, kind, RAW_STEP, moment_as(first), moment_as(end)]
@@ -91,11 +103,7 @@ def _unpacked_polls(broker_id: int, kind: str, first: datetime, end: datetime, s
         of_block = f"SELECT 1 FROM {_BLOCKS} AS packed WHERE packed.broker_id = %s AND packed.kind = %s AND packed.at = {_SNAPSHOTS}.at"  # noqa: S608
         where += f" AND (at > %s OR NOT EXISTS ({of_block})) AND (is_key OR at <= %s OR at > %s)"
         values += [moment_as(stored[-1].at), broker_id, kind, moment_as(stored[0].at), moment_as(max(one.until for one in stored))]
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT at, data FROM {_SNAPSHOTS} WHERE {where} ORDER BY at, id", values)  # noqa: S608  (names of our own models)
-        while rows := cursor.fetchmany(_AT_ONCE):
-            for at, data in rows:
-                yield read_moment(at), bytes(data)
+    return frames_where(_SNAPSHOTS, where, values)
 
 
 def _packed(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[int], columns: Sequence[int], end: datetime) -> Iterator[Polled]:

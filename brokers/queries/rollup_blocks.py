@@ -15,12 +15,16 @@ from django.db import connection
 from django.db.models import Max, Q
 from django.db.models.functions import Length
 
+from brokers.clock import microseconds
 from brokers.database.rows import moment as moment_as
 from brokers.database.rows import read_moment
 from brokers.models import Rollup, RollupBlock
 from brokers.queries.blocks import having_any
-from brokers.snapshots import Moment, columns_of
-from brokers.snapshots.blocks import Block, codes_at, courses_of
+from brokers.queries.blocks_of_one import blocks_of_one, course_in
+from brokers.queries.kept_frames import FrameAt, frames_where
+from brokers.snapshots import Integers, Moment, columns_of
+from brokers.snapshots.blocks import Block
+from brokers.snapshots.courses import codes_at, courses_of
 from brokers.snapshots.rollups import RolledSeries, columns_at_end, columns_for, ending, moment_at_end, numbers_of
 
 _ROLLUPS, _BLOCKS = Rollup._meta.db_table, RollupBlock._meta.db_table
@@ -37,17 +41,16 @@ class Rolled(NamedTuple):
 def rolled(broker_id: int, kind: str, step: int, ids: Sequence[int], metrics: Sequence[str], start: datetime, end: datetime) -> Rolled:
     """The intervals that begin before `end`, from the last keyframe at or before `start` on, or from the first one after it; packed ones only where one of the
     objects may have something. Raises UnreadableSnapshot, and ValueError for an unknown metric."""
-    columns, begins = columns_for(kind, metrics), list[float]()
+    columns = columns_for(kind, metrics)
     first = _first(broker_id, kind, step, start)
-
-    def frames() -> Iterator[bytes]:
-        for at, data in [] if first is None else _unpacked(broker_id, kind, step, first, end):
-            begins.append(at.timestamp())
-            yield data
-
-    codes = [columns_of(frames(), ids, columns).codes]
-    times = [np.array(begins)]
-    for at, until, blocks in [] if first is None else _packed(broker_id, kind, step, ids, first, end):
+    frames = [] if first is None else _unpacked(broker_id, kind, step, first, end)
+    codes = [columns_of([frame for _, frame in frames], ids, columns).codes]
+    times = [np.array([at.timestamp() for at, _ in frames])]
+    if first is not None and len(ids) == 1:
+        packed = _packed_course(broker_id, kind, step, ids[0], columns, first, end)
+        times.append(packed.begins)
+        codes.append(packed.codes)
+    for at, until, blocks in [] if first is None or len(ids) == 1 else _packed(broker_id, kind, step, ids, first, end):
         began = at.timestamp() + blocks[0].times / 1_000_000
         kept = int(np.searchsorted(began, min(until.timestamp() + 0.5, end.timestamp())))
         times.append(began[:kept])
@@ -57,21 +60,38 @@ def rolled(broker_id: int, kind: str, step: int, ids: Sequence[int], metrics: Se
     return Rolled(every[order], numbers_of(kind, metrics, np.concatenate(codes, axis=-1)[..., order]))
 
 
+class _Course(NamedTuple):
+    """Beginnings, and the codes `[column, 0, interval]`."""
+
+    begins: npt.NDArray[np.float64]
+    codes: Integers
+
+
+def _packed_course(broker_id: int, kind: str, step: int, identifier: int, columns: Sequence[int], first: datetime, end: datetime) -> _Course:
+    """The packed intervals of one object that begin before `end`."""
+    series = {"broker_id": broker_id, "kind": kind, "step": step}
+    rows = [row for row in blocks_of_one(Rollup, RollupBlock, series, step, identifier, first, end) if row.first_id <= identifier <= row.last_id]
+    if not rows:
+        return _Course(np.empty(0), np.empty((len(columns), 1, 0), np.int64))
+    found = course_in(rows, identifier, columns)
+    last = np.repeat([microseconds(row.until) for row in rows], found.sizes)
+    kept = (found.microseconds <= last) & (found.microseconds < microseconds(end))
+    return _Course(found.microseconds[kept] / 1_000_000, found.codes[:, None, kept])
+
+
 def _first(broker_id: int, kind: str, step: int, start: datetime) -> datetime | None:
-    keys = Rollup.objects.filter(broker_id=broker_id, kind=kind, step=step, is_key=True)
-    found = keys.filter(at__lte=start).order_by("-at").values_list("at", flat=True).first()
-    return found or keys.order_by("at").values_list("at", flat=True).first()
+    keys = f"SELECT at FROM {_ROLLUPS} WHERE broker_id = %s AND kind = %s AND step = %s AND is_key"  # noqa: S608  (names of our own models, as below)
+    series: list[Any] = [broker_id, kind, step]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT coalesce(({keys} AND at <= %s ORDER BY at DESC LIMIT 1), ({keys} ORDER BY at LIMIT 1))", [*series, moment_as(start), *series])
+        (found,) = cursor.fetchone()
+    return None if found is None else read_moment(found)
 
 
-def _unpacked(broker_id: int, kind: str, step: int, first: datetime, end: datetime) -> Iterator[tuple[datetime, bytes]]:
+def _unpacked(broker_id: int, kind: str, step: int, first: datetime, end: datetime) -> list[FrameAt]:
     """(beginning, frame), in order."""
     where = "broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at < %s AND length(data) > 0"
-    with connection.cursor() as cursor:
-        values = [broker_id, kind, step, moment_as(first), moment_as(end)]
-        cursor.execute(f"SELECT at, data FROM {_ROLLUPS} WHERE {where} ORDER BY at", values)  # noqa: S608  (names of our own models)
-        while rows := cursor.fetchmany(_AT_ONCE):
-            for at, data in rows:
-                yield read_moment(at), bytes(data)
+    return frames_where(_ROLLUPS, where, [broker_id, kind, step, moment_as(first), moment_as(end)])
 
 
 def _packed(

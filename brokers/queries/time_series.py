@@ -27,6 +27,7 @@ from brokers.queries.outline import Outline, outline
 from brokers.queries.pages import of_whole_brokers, visible_brokers
 from brokers.queries.partly_visible import exchanges_in
 from brokers.queries.spans import DEPTH_OF, recorded_metrics, spans
+from brokers.queries.times import Times, times_from, times_of
 from brokers.queries.visible import rows_in
 from brokers.rollups import STEPS
 from brokers.scope import Scope
@@ -75,7 +76,7 @@ def history(
     times = _times(broker_id, kind, start, end, step)
     identifier = broker_id if object_id is None else object_id
     sampled, resolution_seconds = _sampled(scope, broker_id, kind, [identifier], metrics, times)
-    return History(times, {metric: sampled[metric][identifier] for metric in metrics}, resolution_seconds)
+    return History(times.moments, {metric: sampled[metric][identifier] for metric in metrics}, resolution_seconds)
 
 
 def history_bands(
@@ -84,18 +85,19 @@ def history_bands(
     """Average, minimum and maximum of each step, over all that was recorded in it; otherwise as `history`."""
     _check(kind, metrics)
     times = _times(broker_id, kind, start, end, step)
-    length = _step(times) if len(times) > 1 else step or RAW_STEP
+    length = times.step or step or RAW_STEP
     identifier = broker_id if object_id is None else object_id
-    parts = plan(times[0].timestamp() - length, times[-1].timestamp(), length, outline(broker_id, kind, times[0], times[-1]).reaches)
+    first, last = times.moments[0], times.moments[-1]
+    parts = plan(first.timestamp() - length, last.timestamp(), length, outline(broker_id, kind, first, last).reaches)
     if not _seen(scope, broker_id, kind, [identifier]):
         parts = []
-    found = bands(spans(broker_id, kind, [identifier], metrics, parts), np.array([time.timestamp() for time in times]), length)
+    found = bands(spans(broker_id, kind, [identifier], metrics, parts), times.seconds, length)
     average, minimum, maximum = ({metric: _known(part[row, 0]) for row, metric in enumerate(metrics)} for part in (found.average, found.minimum, found.maximum))
     share = {metric: [round(float(one), 4) for one in found.share[row, 0]] for row, metric in enumerate(metrics)}
-    return HistoryBands(times, average, minimum, maximum, share, float(max((part.tier for part in parts), default=RAW_STEP)))
+    return HistoryBands(times.moments, average, minimum, maximum, share, float(max((part.tier for part in parts), default=RAW_STEP)))
 
 
-def _times(broker_id: int, kind: str, start: datetime, end: datetime, step: float | None) -> list[datetime]:
+def _times(broker_id: int, kind: str, start: datetime, end: datetime, step: float | None) -> Times:
     """Every `step` seconds from start to end. Raises ValueError for none, or too many."""
     if end < start or (step is not None and step <= 0):
         raise ValueError("from must not be after to, and step must be more than 0 seconds")
@@ -107,11 +109,7 @@ def _times(broker_id: int, kind: str, start: datetime, end: datetime, step: floa
     count = int((end - start).total_seconds() / step) + 1
     if count > MOST_POINTS:
         raise ValueError(f"{count:,} points are too many (at most {MOST_POINTS:,}): a longer step or a shorter time is needed")
-    return [start + timedelta(seconds=step * index) for index in range(count)]
-
-
-def _step(times: Sequence[datetime]) -> float:
-    return (times[1] - times[0]).total_seconds() if len(times) > 1 else 0.0
+    return times_from(start, step, count)
 
 
 def histories(
@@ -122,8 +120,8 @@ def histories(
     count = int((end - start).total_seconds() / step) + 1 if step > 0 else 0
     if not 0 < count <= MOST_POINTS:
         raise ValueError(f"from 1 to {MOST_POINTS:,} points can be read")
-    times = [start + timedelta(seconds=step * index) for index in range(count)]
-    return times, _sampled(scope, broker_id, kind, ids, metrics, times)[0]
+    times = times_from(start, step, count)
+    return times.moments, _sampled(scope, broker_id, kind, ids, metrics, times)[0]
 
 
 def sparklines(
@@ -140,7 +138,7 @@ def sparklines(
     begin, count = start, points
     if (first := _young(known, start, end)) is not None:
         begin, count = first, max(2, min(points, int((end - first).total_seconds() / RAW_STEP) + 1))
-    times = [begin + (end - begin) * index / (count - 1) for index in range(count)]
+    times = times_of([begin + (end - begin) * index / (count - 1) for index in range(count)])
     found = _sampled(scope, broker_id, kind, ids, [metric], times, averages=True, known=known)[0][metric]
     return {identifier: [*(None for _ in range(points - count)), *values] for identifier, values in found.items()}
 
@@ -177,36 +175,36 @@ Found = dict[str, dict[int, list[float | None]]]
 
 
 def _sampled(
-    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime], averages: bool = False,
+    scope: Scope, broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Times, averages: bool = False,
     known: Outline | None = None,
 ) -> tuple[Found, float]:  # fmt: skip
     """(a number for each of `times`, seconds from one recorded moment to the next). `averages`: rollups answer where they can, also of a short time. `known`:
     the outline of that time, if the caller has it."""
     seen = _seen(scope, broker_id, kind, ids)
     if not seen:
-        return {metric: {identifier: [None] * len(times) for identifier in ids} for metric in metrics}, 5.0
+        return {metric: {identifier: [None] * len(times.moments) for identifier in ids} for metric in metrics}, 5.0
     visible = [identifier for identifier in ids if identifier in seen]
-    step, is_long = _step(times), times[-1] - times[0] > FEW_HOURS
-    known = known or outline(broker_id, kind, times[0], times[-1])
+    first, last, step = times.moments[0], times.moments[-1], times.step
+    is_long = last - first > FEW_HOURS
+    known = known or outline(broker_id, kind, first, last)
     parts: list[Part] = []
-    if known.base is None or known.base > times[0] or ((is_long or averages) and min(STEPS) <= step < KEYFRAME_SECONDS):
-        parts = plan(times[0].timestamp() - step, times[-1].timestamp(), max(step, RAW_STEP), known.reaches)
+    if known.base is None or known.base > first or ((is_long or averages) and min(STEPS) <= step < KEYFRAME_SECONDS):
+        parts = plan(first.timestamp() - step, last.timestamp(), max(step, RAW_STEP), known.reaches)
     if any(part.tier != RAW_STEP and part.end - part.start >= part.tier for part in parts):
         found, resolution_seconds = _from_tiers(broker_id, kind, visible, metrics, times, parts)
     else:
         found, resolution_seconds = _polled(broker_id, kind, visible, metrics, times, known)
     for column in found.values():
-        column.update({identifier: [None] * len(times) for identifier in ids if identifier not in seen})
+        column.update({identifier: [None] * len(times.moments) for identifier in ids if identifier not in seen})
     return found, resolution_seconds
 
 
 def _from_tiers(
-    broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime], parts: Sequence[Part]
+    broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Times, parts: Sequence[Part]
 ) -> tuple[Found, float]:  # fmt: skip
     """The numbers of polls where the plan has these, else the averages of the steps that end at `times`."""
-    step = max(_step(times), float(RAW_STEP))
+    step, seconds = max(times.step, float(RAW_STEP)), times.seconds
     rolled = [part for part in parts if part.tier != RAW_STEP]
-    seconds = np.array([time.timestamp() for time in times])
     averages = bands(spans(broker_id, kind, ids, metrics, rolled), seconds, step)
     hidden = averages.share < 0.5
     found: Found = {
@@ -216,8 +214,8 @@ def _from_tiers(
     for part in parts:
         places = np.flatnonzero((seconds > part.start) & (seconds <= part.end))
         if part.tier == RAW_STEP and len(places):
-            chosen = times[places[0] : places[-1] + 1]
-            read, _ = _polled(broker_id, kind, ids, metrics, chosen, outline(broker_id, kind, chosen[0], chosen[-1]))
+            chosen = Times(times.moments[places[0] : places[-1] + 1], seconds[places], times.step if len(places) > 1 else 0.0)
+            read, _ = _polled(broker_id, kind, ids, metrics, chosen, outline(broker_id, kind, chosen.moments[0], chosen.moments[-1]))
             for metric, column in read.items():
                 for identifier, values in column.items():
                     found[metric][identifier][places[0] : places[-1] + 1] = values
@@ -225,16 +223,16 @@ def _from_tiers(
 
 
 def _polled(
-    broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Sequence[datetime], known: Outline
+    broker_id: int, kind: str, ids: Sequence[int], metrics: Sequence[str], times: Times, known: Outline
 ) -> tuple[Found, float]:  # fmt: skip
     """The numbers of polls; steps of five minutes and more from keyframes alone."""
-    names, base = recorded_metrics(metrics), KEYFRAME_SECONDS if _step(times) >= KEYFRAME_SECONDS else 0
+    names, base = recorded_metrics(metrics), KEYFRAME_SECONDS if times.step >= KEYFRAME_SECONDS else 0
     if base:
-        keyframes = keyframes_from(broker_id, kind, known.base, times[-1])
+        keyframes = keyframes_from(broker_id, kind, known.base, times.moments[-1])
         recorded, series = np.array([at.timestamp() for at, _ in keyframes]), series_of(kind, (data for _, data in keyframes), ids, names)
     else:
-        recorded, series = polled(broker_id, kind, ids, names, known, times[-1])
-    places = _places(recorded, series, np.array([time.timestamp() for time in times]), base)
+        recorded, series = polled(broker_id, kind, ids, names, known, times.moments[-1])
+    places = _places(recorded, series, times.seconds, base)
     found: Found = {}
     for row, name in enumerate(names):
         metric = METRICS[kind][metric_index(kind, name)]
@@ -247,9 +245,11 @@ def _polled(
 
 def _seen(scope: Scope, broker_id: int, kind: str, ids: Sequence[int]) -> set[int]:
     """Those of these that may be viewed. Worker nodes are the caller's: it has read them within the scope."""
+    if scope.is_everything:
+        return set(ids)
     if not ids or not Broker.objects.filter(visible_brokers(scope, broker_id)).exists():
         return set()
-    if scope.is_everything or kind == "workers":
+    if kind == "workers":
         return set(ids)
     rows: dict[str, QuerySet[Any]] = {
         "broker": Broker.objects.filter(rows_in(scope, broker="name", vhost=""), pk=broker_id),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import struct
-from functools import lru_cache
+from array import array
+from bisect import bisect_left
 
 import numpy as np
 import zstandard
@@ -38,20 +39,10 @@ def gap_frame(kind: str, interval_seconds: float) -> bytes:
     return _HEADER.pack(VERSION, _KEY | _GAP, round(interval_seconds * 1000), metrics) + _COUNT.pack(0) + bytes(metrics + 1)
 
 
-MOST_SHARED_BYTES = 16_384
-"""Larger frames are not kept: a hundred of them would take the memory of a process."""
-
-
-@lru_cache(maxsize=128)
-def shared_frame(data: bytes) -> Frame:
-    """The frame, kept for a while: the latest ones are in the course of every queue that is shown. Not to be changed. Raises UnreadableSnapshot."""
-    return Frame(data, zstandard.ZstdDecompressor())
-
-
 class Frame:
     """A frame read back; its columns are unpacked on demand."""
 
-    __slots__ = ("_body", "_columns", "ids", "interval_seconds", "is_gap", "is_key", "metrics")
+    __slots__ = ("_body", "_columns", "_sorted", "ids", "interval_seconds", "is_gap", "is_key", "metrics")
 
     def __init__(self, data: bytes, decompressor: zstandard.ZstdDecompressor) -> None:
         """Raises UnreadableSnapshot."""
@@ -73,6 +64,7 @@ class Frame:
             raise UnreadableSnapshot(f"a damaged snapshot: {error}") from error
         self.is_key, self.is_gap, self.interval_seconds = bool(flags & _KEY), bool(flags & _GAP), interval_ms / 1000
         self.ids = np.cumsum(unpacked(self._body, *self._columns[0], count))
+        self._sorted: array[int] | None = None
 
     def is_moved(self, metric: int) -> bool:
         """False if no object's number of this metric changed."""
@@ -82,6 +74,13 @@ class Frame:
         """The differences (in a keyframe the codes) of a metric, in the order of `ids`."""
         coded = unpacked(self._body, *self._columns[metric + 1], len(self.ids))
         return (coded >> 1) ^ -(coded & 1)
+
+    def place_of(self, identifier: int) -> int | None:
+        """Where an object is among `ids`."""
+        if self._sorted is None:  # of one object quicker to search than an array of numpy
+            self._sorted = array("q", self.ids.tobytes())
+        place = bisect_left(self._sorted, identifier)
+        return place if place < len(self._sorted) and self._sorted[place] == identifier else None
 
     def one(self, metric: int, place: int) -> int:
         """`column(metric)[place]`, quicker."""

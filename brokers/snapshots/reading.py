@@ -10,7 +10,7 @@ import numpy.typing as npt
 import zstandard
 
 from brokers.snapshots.codes import Integers, numbers
-from brokers.snapshots.frames import MOST_SHARED_BYTES, Frame, shared_frame
+from brokers.snapshots.frames import Frame
 from brokers.snapshots.metrics import METRICS, Metric, metric_index
 
 
@@ -69,7 +69,7 @@ class Series(NamedTuple):
     gaps: npt.NDArray[np.bool_]
 
 
-def series_of(kind: str, frames: Iterable[bytes], ids: Sequence[int], metrics: Sequence[str]) -> Series:
+def series_of(kind: str, frames: Iterable[bytes | Frame], ids: Sequence[int], metrics: Sequence[str]) -> Series:
     """The values of these objects over the frames, which begin with a keyframe. An object that is not in them is None (code 0) throughout.
 
     Raises UnreadableSnapshot, and ValueError for a metric that the kind doesn't have.
@@ -77,14 +77,16 @@ def series_of(kind: str, frames: Iterable[bytes], ids: Sequence[int], metrics: S
     return columns_of(frames, ids, [metric_index(kind, name) for name in metrics])
 
 
-def columns_of(frames: Iterable[bytes], ids: Sequence[int], columns: Sequence[int]) -> Series:
+def columns_of(frames: Iterable[bytes | Frame], ids: Sequence[int], columns: Sequence[int]) -> Series:
     """The same of columns by their places in the frames. Raises UnreadableSnapshot."""
+    if len(ids) == 1:
+        return _columns_of_one(frames, ids[0], columns)
     wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
     now = np.zeros((len(columns), len(wanted)), np.int64)
     codes: list[Integers] = []
     read: list[tuple[float, bool]] = []
     for data in frames:
-        frame = shared_frame(data) if len(data) <= MOST_SHARED_BYTES else Frame(data, decompressor)
+        frame = data if isinstance(data, Frame) else Frame(data, decompressor)
         if frame.is_key:
             now[:] = 0
         _advance(now, frame, columns, wanted)
@@ -92,6 +94,28 @@ def columns_of(frames: Iterable[bytes], ids: Sequence[int], columns: Sequence[in
         read.append((frame.interval_seconds, frame.is_gap))
     stacked = np.stack(codes, axis=-1) if codes else np.zeros((*now.shape, 0), np.int64)
     return Series(stacked, np.array([seconds for seconds, _ in read]), np.array([gap for _, gap in read], np.bool_))
+
+
+def _columns_of_one(frames: Iterable[bytes | Frame], identifier: int, columns: Sequence[int]) -> Series:
+    decompressor, rows = zstandard.ZstdDecompressor(), list(enumerate(columns))
+    now = [0] * len(columns)
+    codes: list[list[int]] = []
+    intervals: list[float] = []
+    gaps: list[bool] = []
+    for data in frames:
+        frame = data if isinstance(data, Frame) else Frame(data, decompressor)
+        if frame.is_key:
+            now = [0] * len(columns)
+        place = frame.place_of(identifier)
+        if place is not None:
+            for row, column in rows:
+                if frame.is_moved(column):
+                    now[row] += frame.one(column, place)
+        codes.append(now.copy())
+        intervals.append(frame.interval_seconds)
+        gaps.append(frame.is_gap)
+    numbers_of = np.array(codes, np.int64).reshape(len(codes), len(columns))
+    return Series(np.ascontiguousarray(numbers_of.T)[:, None], np.array(intervals, np.float64), np.array(gaps, np.bool_))
 
 
 def _advance(now: Integers, frame: Frame, indexes: Sequence[int], wanted: Integers) -> None:
@@ -106,7 +130,4 @@ def _advance(now: Integers, frame: Frame, indexes: Sequence[int], wanted: Intege
     for row, index in enumerate(indexes):
         if not frame.is_moved(index):
             continue
-        if len(found) == 1:
-            now[row, found[0]] += frame.one(index, int(places[0]))
-        else:
-            now[row, found] += frame.column(index)[places]
+        now[row, found] += frame.column(index)[places]

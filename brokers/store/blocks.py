@@ -11,7 +11,7 @@ from django.db.models import Q
 from brokers.database import engine
 from brokers.models import Snapshot, SnapshotBlock
 from brokers.snapshots import RAW_STEP
-from brokers.snapshots.blocks import Packed
+from brokers.snapshots.block_writing import Packed
 from brokers.store.rows import insert_rows
 
 _FIELDS = ("broker", "kind", "at", "until", "first_id", "last_id", "data")

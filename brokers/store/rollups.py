@@ -12,7 +12,7 @@ from brokers.database import engine
 from brokers.models import Rollup, RollupBlock, Snapshot
 from brokers.rollups import STEPS
 from brokers.snapshots import RAW_STEP
-from brokers.snapshots.blocks import Packed
+from brokers.snapshots.block_writing import Packed
 from brokers.store.rows import insert_rows
 
 _FIELDS = ("broker", "kind", "step", "at", "is_key", "data")

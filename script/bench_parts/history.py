@@ -1,15 +1,15 @@
 """An hour of 10,000 queues as Hareline stores it, against plain rows in the same database and a store of time series: bytes a point, how long reading takes,
 and whether every answer of every tier is what was recorded. Then a bound of 50 MB, and 90 days of 100 queues (`history_days`).
 
-`.venv/bin/python -m script.bench_parts.history [--queues 10000] [--polls 720] [--days 90] [--peer prometheus]`. About 1,100 queues
-change a poll, as in a shop with its ups and downs. Reading counts by the processor time of this process, that of the peer by that of its server.
+`.venv/bin/python -m script.bench_parts.history [--queues 10000] [--polls 720] [--days 90] [--peer prometheus] [--engine postgresql]`. About 1,100 queues
+change a poll, as in a shop with its ups and downs. Reading counts by the processor time of this process and of PostgreSQL's that serves it, that of the store
+of time series by that of its server. On PostgreSQL, in a private server, only the hour is measured, and only reading.
 """
 
 from __future__ import annotations
 
 import argparse
 import random
-import sqlite3
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,13 +22,15 @@ import numpy.typing as npt
 from script.bench_parts.history_bounded import bounded
 from script.bench_parts.history_days import days_measured
 from script.bench_parts.history_peers import NAMES, SeriesStore, installed
+from script.bench_parts.history_plain import ROUNDS, Plain, PlainPostgresql, PlainSqlite, in_turns
 from script.bench_parts.history_truth import POLL_SECONDS, compared
 from script.bench_parts.own_database import set_up
 from script.bench_parts.rows import Row, at_least, at_most, emit, percentile
+from script.postgresql_server import PostgresServer
 
-CHANGING = 0.11
+CHANGING, BUSY = 0.11, 0.2
 GOAL_SMALLER, GOAL_CHEAPER, GOAL_HOUR_SLOWER, GOAL_MOMENT_TIMES = 12, 4.5, 20, 15
-READS = 30
+READS, MOMENTS = 30, 3
 SHOWN = ["ready", "unacknowledged", "publish_per_second"]
 Numbers = tuple[float, ...]
 
@@ -39,7 +41,7 @@ def polls(queues: int, count: int, rng: random.Random) -> Any:
         number: [rng.randrange(500), rng.randrange(20), rng.randrange(4), 0.0, 0.0, 0.0, 0.0, 20_000.0] for number in range(1, queues + 1)
     }
     yield {number: tuple(row) for number, row in known.items()}
-    busy = list(known)[: int(queues * 0.2)]  # most queues of a big broker rest
+    busy = list(known)[: int(queues * BUSY)]  # most queues of a big broker rest
     for _ in range(count - 1):
         changed: dict[int, Numbers] = {}
         for number in rng.sample(busy, int(queues * CHANGING)):
@@ -66,7 +68,7 @@ def milliseconds(read: Callable[[], Any]) -> float:
 class Recorded:
     """An hour that is stored by Hareline, and the same in plain rows; ends with the last whole ten minutes."""
 
-    def __init__(self, data: Path, queues: int, count: int) -> None:
+    def __init__(self, plain: Plain, queues: int, count: int) -> None:
         from django.db import transaction
 
         from brokers import store
@@ -81,7 +83,7 @@ class Recorded:
         self.end = self.start + timedelta(seconds=(count - 1) * POLL_SECONDS)
         self.broker = store.ensure_brokers([BrokerAddress("bench", ("http://127.0.0.1:1",), "u", "p")], self.start)["bench"].pk
         self.truth: npt.NDArray[np.float32] = np.empty((8, count, queues), np.float32)
-        writer, self.plain = SnapshotWriter(self.broker, "queues"), Plain(data / "plain.sqlite3")
+        writer, self.plain = SnapshotWriter(self.broker, "queues"), plain
         self.writing = self.plain_writing = 0.0
         for number, changed in enumerate(polls(queues, count, random.Random(3))):  # noqa: S311  (the same in every run)
             at = self.start + timedelta(seconds=number * POLL_SECONDS)
@@ -125,27 +127,40 @@ def measured(recorded: Recorded, program: str | None, data: Path) -> list[Row]:
     wrong, of = compared(broker, recorded.truth, start)
     hour = end - timedelta(hours=1)
     moments = [start + (end - start) * dice.random() for _ in range(READS)]
-    one = milliseconds(lambda: queries.history(EVERYTHING, broker, "queues", 7, SHOWN, hour, end, POLL_SECONDS))
-    whole = milliseconds(lambda: moment(broker, "queues", dice.choice(moments)))
-    plain = recorded.plain
-    plain_one = milliseconds(lambda: plain.hour_of(7, end.timestamp()))
-    plain_whole = milliseconds(lambda: plain.moment(start.timestamp() + (end - start).total_seconds() * 0.7))
-    per, per_plain, ours, theirs = recorded.stored_bytes() / recorded.points, plain.size() / recorded.points, recorded.writing, recorded.plain_writing
+    per, per_plain, ours, theirs = recorded.stored_bytes() / recorded.points, recorded.plain.size() / recorded.points, recorded.writing, recorded.plain_writing
+    plain, busy = recorded.plain, dice.sample(range(1, int(recorded.queues * BUSY) + 1), READS)
+    of_one = in_turns(
+        lambda queue: queries.history(EVERYTHING, broker, "queues", queue, SHOWN, hour, end, POLL_SECONDS),
+        lambda queue: plain.hour_of(queue, end.timestamp()),
+        busy,
+        plain.cpu_seconds,
+    )
+    of_all = in_turns(
+        lambda place: moment(broker, "queues", moments[place]), lambda place: plain.moment(moments[place].timestamp()), range(4), plain.cpu_seconds, MOMENTS
+    )
+    reading = [
+        Row(f"one queue’s last hour, CPU, median of {ROUNDS} rounds of {READS} queues", f"{of_one.ours:.2f} ms", f"{plain.name}: {of_one.theirs:.2f} ms",
+            1 / of_one.slower, *at_most(GOAL_HOUR_SLOWER, of_one.slower, " × the peer")),
+        Row("all queues at a past moment, CPU", f"{of_all.ours:.1f} ms", f"{plain.name}: {of_all.theirs:,.0f} ms", 1 / of_all.slower,
+            *at_least(GOAL_MOMENT_TIMES, 1 / of_all.slower)),
+    ]  # fmt: skip
+    if not isinstance(plain, PlainSqlite):
+        return [_compared_row(f"{recorded.queues:,} queues, {count} polls on PostgreSQL", wrong, of), *reading]
     rows = [
-        Row(f"{recorded.queues:,} queues, {count} polls: numbers of three tiers that are not the generator’s", f"{wrong:,} of {of:,}", "", None, "0",
-            0.0 if wrong else 1.0),
+        _compared_row(f"{recorded.queues:,} queues, {count} polls", wrong, of),
         Row(f"stored bytes a point ({recorded.queues:,} queues, {count} polls)", f"{per:.2f} B", f"plain rows of what changed: {per_plain:.2f} B",
             per_plain / per, *at_least(GOAL_SMALLER, per_plain / per)),
         Row("writing a poll, CPU", f"{ours / count * 1000:.1f} ms", f"plain rows: {theirs / count * 1000:.1f} ms", theirs / ours,
             *at_least(GOAL_CHEAPER, theirs / ours)),
         Row("making rollups and blocks of a poll, CPU", f"{recorded.maintaining / count * 1000:.1f} ms", f"writing it: {ours / count * 1000:.1f} ms",
             ours / recorded.maintaining),
-        Row("one queue’s last hour, CPU", f"{one:.1f} ms", f"plain rows: {plain_one:.2f} ms", plain_one / one,
-            *at_most(GOAL_HOUR_SLOWER, one / plain_one, " × the peer")),
-        Row("all queues at a past moment, CPU", f"{whole:.1f} ms", f"plain rows: {plain_whole:,.0f} ms", plain_whole / whole,
-            *at_least(GOAL_MOMENT_TIMES, plain_whole / whole)),
+        *reading,
     ]  # fmt: skip
-    return rows + (beside(recorded, program, data, (per, one, whole)) if program else [])
+    return rows + (beside(recorded, program, data, (per, of_one.ours, of_all.ours)) if program else [])
+
+
+def _compared_row(what: str, wrong: int, of: int) -> Row:
+    return Row(f"{what}: numbers of three tiers that are not the generator’s", f"{wrong:,} of {of:,}", "", None, "0", 0.0 if wrong else 1.0)
 
 
 def beside(recorded: Recorded, program: str, data: Path, ours: tuple[float, float, float]) -> list[Row]:
@@ -174,29 +189,14 @@ def beside(recorded: Recorded, program: str, data: Path, ours: tuple[float, floa
     ]  # fmt: skip
 
 
-class Plain:
-    """The obvious table: a row for each queue that changed, found by queue and time."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.link = sqlite3.connect(path)
-        self.link.execute("PRAGMA journal_mode=WAL")
-        numbers = ", ".join(f"n{place}" for place in range(8))
-        self.link.execute(f"CREATE TABLE point (queue INTEGER, at REAL, {numbers}, PRIMARY KEY (queue, at)) WITHOUT ROWID")
-
-    def write(self, changed: dict[int, Numbers], at: float) -> None:
-        with self.link:
-            self.link.executemany("INSERT INTO point VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [(queue, at, *row) for queue, row in changed.items()])
-
-    def hour_of(self, queue: int, end: float) -> list[Any]:
-        return self.link.execute("SELECT at, n0, n1, n3 FROM point WHERE queue = ? AND at BETWEEN ? AND ? ORDER BY at", (queue, end - 3600, end)).fetchall()
-
-    def moment(self, at: float) -> list[Any]:
-        return self.link.execute("SELECT queue, max(at), n0, n1, n2, n3, n4, n5, n6, n7 FROM point WHERE at <= ? GROUP BY queue", (at,)).fetchall()
-
-    def size(self) -> int:
-        self.link.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return self.path.stat().st_size
+def on_postgresql(queues: int, count: int) -> None:
+    server = PostgresServer()
+    try:
+        server.start()
+        data = set_up(database_url=server.url())
+        emit(*measured(Recorded(PlainPostgresql(server.url()), queues, count), None, data))
+    finally:
+        server.remove()
 
 
 def main() -> None:
@@ -206,9 +206,13 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=90)
     parser.add_argument("--of", type=int, default=100, help="queues of those days")
     parser.add_argument("--peer", choices=[*NAMES, "none"], default=next(iter(installed()), "none"), help="the store of time series to compare with")
+    parser.add_argument("--engine", choices=["sqlite", "postgresql"], default="sqlite")
     options = parser.parse_args()
+    if options.engine == "postgresql":
+        on_postgresql(options.queues, options.polls)
+        return
     data, program = set_up(), None if options.peer == "none" else options.peer
-    recorded = Recorded(data, options.queues, options.polls)
+    recorded = Recorded(PlainSqlite(data / "plain.sqlite3"), options.queues, options.polls)
     emit(*measured(recorded, program, data))
     emit(*bounded(recorded.broker, recorded.start, recorded.end))
     if options.days:

@@ -12,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brokers.snapshots import METRICS, Encoder, UnreadableSnapshot, series_of
-from brokers.snapshots.blocks import OBJECTS, Block, blocks_of, codes_at
+from brokers.snapshots.block_writing import OBJECTS, blocks_of
+from brokers.snapshots.blocks import Block
+from brokers.snapshots.codes import column, zigzag
+from brokers.snapshots.courses import codes_at, course, courses_of, intervals, times
 from tests.brokers.test_snapshots import rows
 
 polls = st.lists(st.dictionaries(st.integers(1, 3 * OBJECTS), rows, max_size=8), min_size=2, max_size=10)
@@ -31,12 +34,11 @@ def test_every_object_and_every_moment_is_as_the_polls_had_it(course: list[dict[
     ids = [int(key) for block in blocks for key in block.ids]
     assert ids == sorted({key for changed in course for key, row in changed.items() if any(number is not None for number in row)})
     expected = series_of("queues", [data for _, data in frames], ids, NAMES).codes
-    for at_once in (1, OBJECTS):  # one by one, and many of a block
-        parts = [range(first, min(first + at_once, block.objects)) for block in blocks for first in range(0, block.objects, at_once)]
-        of = [block for block in blocks for _ in range(0, block.objects, at_once)]
-        assert all(block.courses((0, 1), []).shape == (2, 0, block.frames) for block in blocks)
-        courses = [block.courses(range(len(NAMES)), part) for block, part in zip(of, parts, strict=True)]
-        assert np.array_equal(np.concatenate(courses, axis=1) if courses else np.zeros_like(expected), expected)
+    metrics = range(len(NAMES))
+    for part in ([*range(len(ids))], [*range(0, len(ids), 3)], [*range(len(ids))][:1], []):  # many of a block, some, one and none
+        wanted = np.array([*(ids[place] for place in part), 4 * OBJECTS], np.int64)
+        found = courses_of(blocks, wanted, metrics) if blocks else np.zeros((len(metrics), 1, len(frames)))
+        assert np.array_equal(found[:, :-1], expected[:, part]) and not found[:, -1].any()
     for number in range(len(frames)):
         assert not blocks or np.array_equal(codes_at(blocks, range(len(NAMES)), number), expected[..., number])
     for block in blocks:
@@ -57,21 +59,82 @@ def test_a_metric_that_came_later_is_none() -> None:
     frames = [(0, encoder.encode({1: (2.0, 3.0)}, 5, True)), (5, encoder.encode({1: (4.0, 3.0)}, 5, False))]
     (packed,) = blocks_of(len(NAMES), frames)
     block = Block(packed.data, zstandard.ZstdDecompressor())
-    assert block.courses((0, 1, 7), [0]).tolist() == [[[201, 401]], [[301, 301]], [[0, 0]]]
+    assert courses_of([block], np.array([1]), (0, 1, 7)).tolist() == [[[201, 401]], [[301, 301]], [[0, 0]]]
     assert codes_at([block], (0, 1, 7), 1).tolist() == [[401], [301], [0]]
 
 
-def test_blocks_of_the_format_before_units_are_read() -> None:
-    (packed,) = blocks_of(2, encoded([{1: (5, 9, *[None] * 6), 4: (1, 2, *[None] * 6)}, {1: (45, 9, *[None] * 6)}, {4: (21, 2, *[None] * 6)}]))
-    body = zstandard.decompress(packed.data[1:])
-    assert packed.data[:1] == b"\x04" and struct.unpack_from("<II", body, 9) == (20, 1)
-    spelled = body[:9] + body[17:-3] + bytes([80, 40, 0])  # without units, differences as they are: zigzag(40), zigzag(20)
-    old, new = (Block(data, zstandard.ZstdDecompressor()) for data in (b"\x03" + zstandard.compress(spelled), packed.data))
-    assert old.courses((0, 1), [0, 1]).tolist() == new.courses((0, 1), [0, 1]).tolist() == [[[6, 46, 46], [2, 2, 22]], [[10] * 3, [3] * 3]]
-    assert codes_at([old], (0, 1), 2).tolist() == codes_at([new], (0, 1), 2).tolist() == [[46, 22], [10, 3]]
+def test_one_object_is_read_over_all_keyframes_and_with_no_more_metrics_than_are_wanted() -> None:
+    dice, blocks, expected = random.Random(4), list[Block](), list[np.ndarray]()
+    places: list[int | None] = []
+    for keyframe in range(6):
+        first = {key: (dice.randrange(900), 3, 1, 10.0, 10.0, 10.0, 0.0, 55_296) for key in range(1, 300) if key != 7 or keyframe not in (2, 3)}
+        course_of = [first, *({key: (dice.randrange(900), key % 5, 1, dice.randrange(99) / 5, 9.0, 9.0, None, dice.randrange(9) * 2**20)
+                              for key in range(1, 300 if keyframe % 2 else 6)} for _ in range(9))]  # fmt: skip
+        frames = encoded(course_of)
+        packed = blocks_of(len(NAMES), frames)[0].data
+        blocks.append(Block(packed, zstandard.ZstdDecompressor(), 3))
+        whole = Block(packed, zstandard.ZstdDecompressor())
+        places.append(blocks[-1].place_of(7) if keyframe != 3 else None)
+        expected.append(series_of("queues", [data for _, data in frames], [7], NAMES).codes[:4, 0] * (keyframe != 3))
+        assert np.array_equal(courses_of([whole], np.array([7]), range(4))[:, 0], series_of("queues", [data for _, data in frames], [7], NAMES).codes[:4, 0])
+    assert places[2] is None or not expected[2][:, 0].any()
+    assert np.array_equal(course(blocks, places, range(4)), np.concatenate(expected, axis=1))
+    assert times(blocks).tolist() == [number * 5_000_001 for number in range(10)] * 6 and intervals(blocks).tolist() == [5000] * 60
 
 
-@pytest.mark.parametrize("damage", [b"", b"\x01", b"\x04", b"\x04no zstd", b"\x04" + zstandard.compress(b"\x09\x00"), b"\x63" + bytes(9)])
+def spelled(version: int, data: bytes) -> bytes:
+    """A block of one of the formats before, of the same numbers."""
+    block = Block(data, zstandard.ZstdDecompressor())
+    metrics, keys = range(block.metrics), block.ids
+    codes = courses_of([block], keys, metrics)
+    differences = np.diff(codes, axis=-1)
+    changed = [np.flatnonzero(differences[:, place].any(axis=0)) for place in range(len(keys))]
+    moved = [np.concatenate([differences[metric, place, numbers] for place, numbers in enumerate(changed)]) for metric in metrics]
+    units = [max(1, int(np.gcd.reduce(one))) if version == 4 and len(one) else 1 for one in moved]
+    columns = [
+        np.diff(block.times, prepend=0), block.intervals, np.diff(keys, prepend=0), *zigzag(codes[..., 0]), np.array([len(one) for one in changed]),
+        np.concatenate([np.diff(one + 1, prepend=0) for one in changed]), *(zigzag(one // unit) for one, unit in zip(moved, units, strict=True)),
+    ]  # fmt: skip
+    head = struct.pack("<IIB", len(keys), block.frames, block.metrics) + (np.array(units, "<u4").tobytes() if version == 4 else b"")
+    return bytes([version]) + zstandard.compress(head + b"".join(map(column, columns)))
+
+
+@pytest.mark.parametrize("version", [3, 4])
+@given(polls)
+def test_blocks_of_the_formats_before_are_read(version: int, course_of: list[dict[int, tuple[float | None, ...]]]) -> None:
+    metrics, new = range(len(NAMES)), [Block(one.data, zstandard.ZstdDecompressor()) for one in blocks_of(len(NAMES), encoded(course_of))]
+    old = [Block(spelled(version, one.data), zstandard.ZstdDecompressor(), 1) for one in blocks_of(len(NAMES), encoded(course_of))]
+    for ours, theirs in zip(new, old, strict=True):
+        ids = ours.ids
+        assert theirs.ids.tolist() == ids.tolist() and theirs.times.tolist() == ours.times.tolist()
+        assert np.array_equal(courses_of([theirs], ids, metrics), courses_of([ours], ids, metrics))
+        both = course([theirs, ours], [0, 0], metrics)
+        assert np.array_equal(both[:, : ours.frames], both[:, ours.frames :])
+    for number in range(len(course_of)):
+        assert not new or np.array_equal(codes_at(old, metrics, number), codes_at(new, metrics, number))
+
+
+def test_a_block_of_the_format_before_units_is_read_as_it_was_written() -> None:
+    body = struct.pack("<IIB", 2, 3, 2) + bytes.fromhex("03 004141 004b4b 00004c 02 888888 131313 01 0103 01 0c04 01 1406 01 0101 01 0102 01 5028 00")
+    blocks = [Block(b"\x03" + zstandard.compress(body), zstandard.ZstdDecompressor())]
+    assert courses_of(blocks, np.array([1, 4]), (0, 1)).tolist() == [[[6, 46, 46], [2, 2, 22]], [[10] * 3, [3] * 3]]
+    assert codes_at(blocks, (0, 1), 2).tolist() == [[46, 22], [10, 3]]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"",
+        b"\x01",
+        b"\x04",
+        b"\x05",
+        b"\x04no zstd",
+        b"\x05no zstd",
+        *(bytes([version]) + zstandard.compress(b"\x09\x00") for version in (3, 4, 5)),
+        b"\x05" + zstandard.compress(bytes(14)),
+        b"\x63" + bytes(9),
+    ],
+)
 def test_what_is_no_block_is_refused(damage: bytes) -> None:
     with pytest.raises(UnreadableSnapshot):
         Block(damage, zstandard.ZstdDecompressor())

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import zstandard
 from django.db import connection, transaction
 
 from brokers import queries
@@ -17,11 +18,13 @@ from brokers.history_bound import measure_and_trim
 from brokers.history_bytes import Stored, kept_seconds
 from brokers.models import Queue, Rollup, Snapshot, SnapshotBlock
 from brokers.packing import pack_history
+from brokers.queries import kept_frames
 from brokers.queries.frames import moment
 from brokers.queries.history_sizes import history_sizes
 from brokers.rolling_up import HistoryRollups
 from brokers.rollups import STEPS
 from brokers.scope import EVERYTHING
+from brokers.snapshots import Frame
 from brokers.store import SnapshotWriter, trim_history
 from tests.brokers.facts import NOON, a_broker, after
 from tests.brokers.recorded import NAMES, NOTHING, Poll, row, truth
@@ -287,7 +290,7 @@ def test_polls_that_are_packed_answer_as_before(recording: Recording) -> None:
     exact = [seconds for seconds in range(0, 7200, 311) if seconds not in range(3000, 3730)]
 
     def read() -> list[object]:
-        found: list[object] = [queries.history(*where, queue, [*NAMES], NOON, after(7200), step) for queue in recording.ids[:2] for step in (11, 30)]
+        found: list[object] = [queries.history(*where, queue, [*NAMES], NOON, after(7200), step) for queue in (0, *recording.ids, 10**9) for step in (11, 30)]
         found += [queries.sparklines(*where, recording.ids, "depth", after(100), after(5000), 60)]
         found += [queries.recorded(recording.broker.pk, "queues", after(seconds)) for seconds in exact]
         for seconds in exact:
@@ -315,13 +318,63 @@ def test_polls_that_are_packed_while_they_are_read_are_read_once(recording: Reco
     before, packed = queries.history(*where), []
 
     def pack_before(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
-        if sql.startswith("SELECT at, data FROM brokers_snapshot WHERE"):  # what is not packed, by the blocks that there were before
+        if sql.startswith("SELECT id, at, length(data) FROM brokers_snapshot WHERE"):  # what is not packed, by the blocks that there were before
             packed.append(pack_history())
         return execute(sql, *arguments)
 
     with connection.execute_wrapper(pack_before):
         assert queries.history(*where) == before
     assert packed == [9]
+
+
+def test_polls_that_are_deleted_while_they_are_read_leave_out_what_needs_them(recording: Recording) -> None:
+    recording.poll(0, 1200)
+    where = (EVERYTHING, recording.broker.pk, "queues", recording.ids[0], [*NAMES], NOON, after(1170), 30)
+    before = queries.history(*where)
+    kept_frames.KEPT.clear()
+
+    def delete_before(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        if sql.startswith("SELECT id, data FROM brokers_snapshot"):
+            Snapshot.objects.filter(at__lt=after(600)).delete()
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(delete_before):
+        found = queries.history(*where)
+    assert {name: numbers[20:] for name, numbers in found.values.items()} == {name: numbers[20:] for name, numbers in before.values.items()}
+    assert all(numbers[:20] == [None] * 20 for numbers in found.values.values())
+
+
+def test_the_latest_polls_are_read_from_the_database_once(recording: Recording) -> None:
+    recording.poll(0, 900)
+    read = list[str]()
+
+    def noted(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
+        read.extend([sql] if sql.startswith("SELECT id, data FROM brokers_snapshot") else [])
+        return execute(sql, *arguments)
+
+    with connection.execute_wrapper(noted):
+        for queue in recording.ids:
+            queries.history(EVERYTHING, recording.broker.pk, "queues", queue, [*NAMES], NOON, after(900), 30)
+        assert len(read) == 1 and read[0].count("%s") == 30
+        recording.poll(900, 930)
+        queries.history(EVERYTHING, recording.broker.pk, "queues", recording.ids[0], [*NAMES], NOON, after(930), 30)
+    assert len(read) == 2 and read[1].count("%s") == 1
+
+
+def test_frames_are_kept_up_to_so_many_bytes_and_the_oldest_go_first(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording.poll(0, 300)
+    rows = list(Snapshot.objects.order_by("pk").values_list("pk", "at", "data"))
+    kept, one = kept_frames.KeptFrames(), zstandard.ZstdDecompressor()
+    monkeypatch.setattr(kept_frames, "MOST_BYTES", sum(len(data) for _, _, data in rows[1:]))
+    keys = [("brokers_snapshot", pk, at, len(data)) for pk, at, data in rows]
+    for key, (_, _, data) in zip(keys, rows, strict=True):
+        kept.put(key, Frame(bytes(data), one))
+        kept.get(keys[1])
+    assert [place for place, key in enumerate(keys) if kept.get(key) is None] == [0]
+    monkeypatch.setattr(kept_frames, "MOST_BYTES_OF_ONE", 1)
+    kept.clear()
+    kept.put(keys[0], Frame(bytes(rows[0][2]), one))
+    assert kept.get(keys[0]) is None
 
 
 def test_polls_are_deleted_once_they_are_packed_and_rolled_up_and_blocks_are_trimmed_too(recording: Recording) -> None:
