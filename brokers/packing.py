@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import pairwise
 
-import structlog
-
+from brokers import unreadable
 from brokers.clock import microseconds
 from brokers.models import Broker
 from brokers.queries import brokers
@@ -24,8 +23,6 @@ from brokers.snapshots.block_writing import blocks_of
 from brokers.snapshots.rollups import columns
 from brokers.store import drop_packed, save_blocks, save_rollup_blocks
 
-log = structlog.get_logger(__name__)
-
 AT_ONCE = 12
 """So many keyframes of a kind and broker with what follows them, so that no run takes long."""
 OF_ROLLUPS = 128
@@ -33,7 +30,7 @@ OF_ROLLUPS = 128
 
 
 def pack_history() -> int:
-    """Of how many keyframes blocks were made. What can't be read stays as it is, with a line in the log."""
+    """Of how many keyframes blocks were made. What can't be read stays as it is, with a line in the log an hour."""
     found = [(broker, kind) for broker in brokers(EVERYTHING) for kind in METRICS]
     return sum(_pack(broker, kind) for broker, kind in found) + sum(_pack_rollups(broker, kind, step) for broker, kind in found for step in STEPS)
 
@@ -47,7 +44,7 @@ def _pack(broker: Broker, kind: str) -> int:
             try:
                 blocks = blocks_of(len(METRICS[kind]), [(microseconds(at), data) for at, data in polls])
             except UnreadableSnapshot as error:
-                log.warning("polls_could_not_be_read", broker=broker.name, kind=kind, since=key_at.isoformat(), reason=str(error))
+                unreadable.warn("polls_could_not_be_read", broker=broker.name, kind=kind, since=key_at.isoformat(), reason=str(error))
                 continue
             packed += bool(blocks) and save_blocks(broker.pk, kind, [at for at, _ in polls], blocks)
         if packed == AT_ONCE:
@@ -67,7 +64,7 @@ def _pack_rollups(broker: Broker, kind: str, step: int) -> int:
             try:
                 blocks = blocks_of(len(columns(kind)), [(microseconds(at), data) for at, data in rollups], OF_ROLLUPS)
             except UnreadableSnapshot as error:
-                log.warning("rollups_could_not_be_read", broker=broker.name, kind=kind, step=step, since=key_at.isoformat(), reason=str(error))
+                unreadable.warn("rollups_could_not_be_read", broker=broker.name, kind=kind, step=step, since=key_at.isoformat(), reason=str(error))
                 continue
             packed += bool(blocks) and save_rollup_blocks(broker.pk, kind, step, [at for at, _ in rollups], blocks)
         if packed == AT_ONCE:

@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-import structlog
-
+from brokers import unreadable
 from brokers.models import Broker
 from brokers.queries import brokers
 from brokers.queries.frames import frames
@@ -21,8 +20,6 @@ from brokers.scope import EVERYTHING
 from brokers.snapshots import METRICS, UnreadableSnapshot
 from brokers.snapshots.rollups import RollupEncoder
 from brokers.store import save_rollups
-
-log = structlog.get_logger(__name__)
 
 NOTHING_MORE_COMES = timedelta(minutes=15)
 AT_ONCE = timedelta(hours=1)
@@ -45,7 +42,7 @@ class HistoryRollups:
         self._written: dict[tuple[int, str, int], _Written] = {}
 
     def update(self, now: datetime) -> int:
-        """How many intervals were stored: of each broker, kind and step those that are over. What can't be read is left out, with a line in the log."""
+        """How many intervals were stored: of each broker, kind and step those that are over. What can't be read is left out, with a line in the log an hour."""
         stored = 0
         for broker in brokers(EVERYTHING):
             for kind in METRICS:
@@ -75,7 +72,7 @@ class HistoryRollups:
         try:
             return list(roll_up(kind, _in_milliseconds(frames(broker.pk, kind, begin, until)), milliseconds(begin), milliseconds(until), step * 1000))
         except UnreadableSnapshot as error:
-            log.warning("polls_could_not_be_read", broker=broker.name, kind=kind, since=begin.isoformat(), reason=str(error))
+            unreadable.warn("polls_could_not_be_read", broker=broker.name, kind=kind, since=begin.isoformat(), reason=str(error))
             return []
 
     def _store(self, series: tuple[int, str, int], rolled: list[RolledUp], follow: datetime | None) -> int:

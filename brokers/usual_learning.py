@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-import structlog
-
-from brokers import usual_hours
+from brokers import unreadable, usual_hours
 from brokers.models import Broker
 from brokers.queries import brokers
 from brokers.queries.frames import frames
@@ -19,8 +17,6 @@ from brokers.scope import EVERYTHING
 from brokers.snapshots import UnreadableSnapshot
 from brokers.store.usuals import save_usual_hours, save_usuals
 
-log = structlog.get_logger(__name__)
-
 LOOKS_BACK = timedelta(hours=24)
 AT_ONCE = 6
 """So many hours of a broker at most are read in one go, so that no run takes long: the rest with the next."""
@@ -28,7 +24,7 @@ KEPT = usual_hours.WEEKS * usual_hours.WEEK + timedelta(days=1)
 
 
 def learn_usuals(now: datetime) -> None:
-    """Does what has become due for each broker. What can't be read is left out, with a line in the log."""
+    """Does what has become due for each broker. What can't be read is left out, with a line in the log an hour."""
     for broker in brokers(EVERYTHING):
         _learn(broker, now.replace(minute=0, second=0, microsecond=0))
 
@@ -48,7 +44,7 @@ def _learn(broker: Broker, hour: datetime) -> None:
         try:
             numbers = usual_hours.hour_of(keyframes)
         except UnreadableSnapshot as error:
-            log.warning("an_hour_could_not_be_read", broker=broker.name, hour=at.isoformat(), reason=str(error))
+            unreadable.warn("an_hour_could_not_be_read", broker=broker.name, hour=at.isoformat(), reason=str(error))
             continue
         found.append((at, usual_hours.encode(numbers)))
         if len(found) == AT_ONCE:
@@ -66,5 +62,5 @@ def _decoded(broker: Broker, at: datetime, data: bytes) -> usual_hours.Numbers |
     try:
         return usual_hours.decode(data)
     except ValueError as error:
-        log.warning("an_hour_could_not_be_read", broker=broker.name, hour=at.isoformat(), reason=str(error))
+        unreadable.warn("an_hour_could_not_be_read", broker=broker.name, hour=at.isoformat(), reason=str(error))
         return None

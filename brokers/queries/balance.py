@@ -16,6 +16,7 @@ from brokers.models import Broker, Queue, TopologyVersion
 from brokers.queries.blocks import Polled, polled
 from brokers.queries.outline import outline
 from brokers.queries.pages import in_scope
+from brokers.queries.recorded_versions import recorded_by
 from brokers.scope import Scope
 from brokers.snapshots import METRICS, metric_index
 from brokers.topology import Topology, decode
@@ -75,7 +76,7 @@ def settings_versions(scope: Scope, broker: Broker, vhost: str, start: datetime,
     """The definitions in force at `start` and the later ones until `end`, the last of very many; none if none are recorded."""
     versions = TopologyVersion.objects.filter(broker_id=broker.pk, vhost=vhost).order_by("-at", "-pk").values_list("data", flat=True)
     later = list(versions.filter(at__gt=start, at__lte=end)[:MOST_VERSIONS])
-    found = [*reversed(later)] if len(later) == MOST_VERSIONS else [*versions.filter(at__lte=start)[:1], *reversed(later)]
+    found = [*reversed(later)] if len(later) == MOST_VERSIONS else [*versions.filter(recorded_by(start))[:1], *reversed(later)]
     return [visible_topology(decode(zstandard.decompress(bytes(data))), scope, broker.name) for data in found]
 
 

@@ -15,6 +15,7 @@ from brokers.figure_comparison import Figures
 from brokers.models import Broker, Queue, TopologyVersion, VirtualHost
 from brokers.queries.frames import moment
 from brokers.queries.pages import existing, in_scope, visible_vhosts
+from brokers.queries.recorded_versions import recorded_by
 from brokers.scope import Scope
 from brokers.topology import Topology, decode
 from brokers.visible_topology import visible_topology
@@ -38,7 +39,7 @@ class Recorded(NamedTuple):
 
 def recorded_definitions(scope: Scope, broker: Broker, vhost: str | None, at: datetime) -> Recorded:
     """Of one virtual host, or of all. Raises NotRecorded."""
-    versions = TopologyVersion.objects.filter(broker_id=broker.pk, vhost=OuterRef("name"), at__lte=at).order_by("-at", "-pk")
+    versions = TopologyVersion.objects.filter(recorded_by(at), broker_id=broker.pk, vhost=OuterRef("name")).order_by("-at", "-pk")
     hosts = VirtualHost.objects.filter(visible_vhosts(scope, broker.pk) & existing(at)).order_by("name")
     of_hosts = (hosts if vhost is None else hosts.filter(name=vhost)).annotate(key=Subquery(versions.values("pk")[:1]))
     in_force = list(of_hosts.annotate(content=Subquery(versions.values("content_hash")[:1])).values_list("name", "key", "content"))

@@ -16,6 +16,7 @@ from brokers.errors import NotRecorded
 from brokers.models import Binding, Broker, Exchange, Policy, Queue, TopologyVersion, VirtualHost
 from brokers.queries.frames import moment
 from brokers.queries.pages import BrokerRef, existing, visible_vhosts
+from brokers.queries.recorded_versions import recorded_by
 from brokers.scope import Scope
 from brokers.snapshots import METRICS
 from brokers.topology import Topology, decode
@@ -193,5 +194,5 @@ def _topologies(scope: Scope, broker: BrokerRef | None, vhost: str | None, at: d
 
 def _topology(broker_id: int, vhost: str, at: datetime) -> Topology:
     """The version in force at a moment; an empty one if none was recorded yet."""
-    version = TopologyVersion.objects.filter(broker_id=broker_id, vhost=vhost, at__lte=at).order_by("-at", "-pk").first()
+    version = TopologyVersion.objects.filter(recorded_by(at), broker_id=broker_id, vhost=vhost).order_by("-at", "-pk").first()
     return Topology(vhost) if version is None else decode(zstandard.decompress(bytes(version.data)))

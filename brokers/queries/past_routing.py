@@ -15,6 +15,7 @@ from django.db.models import Model, Q
 from brokers.models import Binding, Broker, Exchange, Queue, TopologyVersion, VirtualHost
 from brokers.parts import TOPOLOGY_PARTS
 from brokers.queries.fingerprints import Fingerprint, topology_fingerprints
+from brokers.queries.recorded_versions import recorded_by
 from brokers.routing.past import DELAYED_DELIVERY, PastRouting, Span
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition
 
@@ -98,7 +99,7 @@ def _policies(broker_id: int, vhost: str, since: datetime) -> list[tuple[float, 
     """(from when, the policies) in order, those in force at `since` first."""
     versions = TopologyVersion.objects.filter(broker_id=broker_id, vhost=vhost).order_by("-at", "-pk").values_list("pk", "content_hash", "at")
     found: list[tuple[float, tuple[PolicyDefinition, ...]]] = []
-    for key, content_hash, at in [*versions.filter(at__lte=since)[:1], *reversed(versions.filter(at__gt=since)[:MOST_VERSIONS])]:
+    for key, content_hash, at in [*versions.filter(recorded_by(since))[:1], *reversed(versions.filter(at__gt=since)[:MOST_VERSIONS])]:
         policies = _of_version(key, content_hash)
         if not found or found[-1][1] != policies:
             found.append((at.timestamp(), policies))

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from brokers.diff import ChangeText
-from brokers.models import Binding, Broker, Exchange, Node, VirtualHost
+from brokers.models import Binding, Broker, Exchange, Node, Policy, VirtualHost
 from brokers.parts import EXCHANGES, VHOSTS
 from brokers.routing.queue_types import UNDEFINED
 from brokers.snapshots import METRICS
@@ -113,6 +113,7 @@ def save_virtual_hosts(broker: Broker, poll: BrokerStats) -> list[ChangeText]:
         VirtualHost.objects.filter(pk=row.pk).update(gone_at=poll.at)
         Exchange.objects.filter(broker=broker, vhost=row.name, gone_at=None).update(gone_at=poll.at, changed_at=poll.at)
         Binding.objects.filter(broker=broker, vhost=row.name, gone_at=None).update(gone_at=poll.at)
+        Policy.objects.filter(broker=broker, vhost=row.name).delete()
         changes.append(ChangeText("vhost", "gone", row.name, row.name, f"Virtual host {row.name} deleted", _settings(row.tracing, row.default_queue_type)))
     return [] if broker.polled_at is None else changes
 

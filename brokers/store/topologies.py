@@ -183,6 +183,11 @@ def _policies(broker_id: int, topology: Topology, operator: bool) -> Iterator[Wr
         yield lambda: Policy.objects.bulk_create(new)
 
 
+def _deleted_since(last: TopologyVersion, now: datetime) -> bool:
+    """True if the virtual host is another one of the same name: of this one nothing is recorded yet."""
+    return VirtualHost.objects.filter(broker_id=last.broker_id, name=last.vhost, gone_at__gte=last.at, gone_at__lte=now).exists()
+
+
 def _version(broker_id: int, topology: Topology, now: datetime, polls: _Polls) -> Iterator[Write]:
     """A version if lasting objects changed, and the changes as sentences (none for the first one)."""
     lasting = topology.lasting()
@@ -191,7 +196,7 @@ def _version(broker_id: int, topology: Topology, now: datetime, polls: _Polls) -
     to_come = versions.filter(at__gt=now)  # from before the clock was set back
     yield to_come.delete
     last = versions.filter(at__lte=now).order_by("-at", "-pk").first()
-    if last is not None and last.content_hash == content_hash:
+    if last is not None and last.content_hash == content_hash and not _deleted_since(last, now):
         return
     new = TopologyVersion(broker_id=broker_id, vhost=topology.vhost, at=now, content_hash=content_hash, data=zstandard.compress(encode(lasting), 6))
     changes: list[ChangeText] = [] if last is None else topology_changes(decode(zstandard.decompress(bytes(last.data))), lasting)

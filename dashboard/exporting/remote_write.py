@@ -51,6 +51,8 @@ class _Waiting(msgspec.Struct):
     samples: int = 0
     dropped: int = 0
     refusal: str = ""
+    may_be_taken: bool = False
+    """Perhaps the store has some of it already, from a request without an answer, or from the process before."""
 
 
 class Writer:
@@ -62,6 +64,7 @@ class Writer:
         self._target, self._send, self._works, self._monotonic = target, send, works, monotonic
         self._waiting: _Waiting | None = None
         self._names: dict[tuple[int, str], dict[int, tuple[str, str]]] = {}
+        self._begun = set[str]()
         self._tasks_at: datetime | None = None
         self._failures, self._not_before = 0, float("-inf")
 
@@ -85,12 +88,14 @@ class Writer:
     def forget(self) -> None:
         """What waits is for whoever works next, by what is noted."""
         self._waiting = None
+        self._begun.clear()
 
     def _next(self, row: RemoteWrite, broker: Broker, kind: str, now: datetime) -> bool:
         """Whether something was due, which then waits. A broker's history begins when it is first seen here: older moments may be refused."""
         position = f"{broker.pk} {kind}"
         if position not in row.positions:
             store.begin_remote_write(row, position, now)
+            self._begun.add(position)
         after = datetime.fromisoformat(row.positions[position])
         if not self._works() or now - after < timedelta(seconds=self._target.every_seconds):
             return False
@@ -108,7 +113,8 @@ class Writer:
             return True
         if found.until is None:
             return False
-        self._waiting = _Waiting(position, found.until, first, deque(_batches(self._series(broker, kind, found))))
+        self._waiting = _Waiting(position, found.until, first, deque(_batches(self._series(broker, kind, found))), may_be_taken=position not in self._begun)
+        self._begun.add(position)
         return True
 
     def _flushed(self, row: RemoteWrite, now: datetime) -> bool:
@@ -120,6 +126,7 @@ class Writer:
                 return False
             batch = waiting.batches.popleft()
             answer = self._send(encoded(batch))
+            waiting.may_be_taken |= answer.may_be_taken
             if answer.failed:
                 waiting.batches.appendleft(batch)
                 self._failed(row, answer, waiting.behind_since, now)
@@ -128,6 +135,8 @@ class Writer:
                 waiting.samples += _count(batch)
             elif len(moments := _by_moment(batch)) > 1:  # perhaps some of it is taken
                 waiting.batches.extendleft(reversed(moments))
+            elif waiting.may_be_taken and answer.has_later:
+                waiting.samples += _count(batch)
             else:
                 waiting.dropped, waiting.refusal = waiting.dropped + _count(batch), answer.refused
         store.note_written(row, waiting.position, waiting.until, waiting.samples, waiting.dropped, waiting.refusal, now)

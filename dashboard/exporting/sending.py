@@ -24,15 +24,19 @@ _KNOWN = {
     "too old": "they are older than it takes",
     "duplicate sample": "it has other values for the same moments",
 }
+_HAS_LATER = ("out of order", "out-of-order")
 
 
 class Answer(NamedTuple):
-    """`taken`: the store has the samples. Else `refused` is why it will never take them, or `failed` why it can't now; clauses without a full stop."""
+    """`taken`: the store has the samples. Else `refused` is why it will never take them, or `failed` why it can't now; clauses without a full stop.
+    `has_later`: it refused them as it has these moments or later ones. `may_be_taken`: a request with them went out of which the end is not known."""
 
     taken: bool = False
     refused: str = ""
     failed: str = ""
     wait_seconds: float = 0.0
+    has_later: bool = False
+    may_be_taken: bool = False
 
 
 class Sender:
@@ -42,22 +46,23 @@ class Sender:
         self._target, self._total_seconds = target, total_seconds
         self._context = plain_connections.trust(ca_file) if target.tls else None
         self._connection: http.client.HTTPConnection | None = None
+        self._is_out = False
         self._headers = {**HEADERS, **_credentials(target)}
 
     def send(self, body: bytes) -> Answer:
         """What came of it. A connection that was kept and has ended meanwhile is made anew, once."""
-        was_kept = self._connection is not None
+        was_kept, self._is_out = self._connection is not None, False
         try:
             return self._sent(body)
         except (http.client.HTTPException, OSError) as error:
             self.close()
             if not (was_kept and isinstance(error, ConnectionError | http.client.RemoteDisconnected)):
-                return Answer(failed=plain_connections.why(error))
+                return Answer(failed=plain_connections.why(error), may_be_taken=self._is_out)
         try:
-            return self._sent(body)
+            return self._sent(body)._replace(may_be_taken=True)
         except (http.client.HTTPException, OSError) as error:
             self.close()
-            return Answer(failed=plain_connections.why(error))
+            return Answer(failed=plain_connections.why(error), may_be_taken=True)
 
     def close(self) -> None:
         if self._connection is not None:
@@ -71,6 +76,7 @@ class Sender:
         ends = threading.Timer(self._total_seconds, _end, [connection.sock, late])  # also one that answers byte by byte
         ends.daemon = True
         ends.start()
+        self._is_out = True
         try:
             connection.request("POST", self._target.path, body, self._headers)
             response = connection.getresponse()
@@ -96,16 +102,17 @@ class Sender:
 
 def answered(status: int, text: str, retry_after: str) -> Answer:
     """
-    >>> answered(204, "", ""), answered(400, "out of order sample", "").refused
-    (Answer(taken=True, refused='', failed='', wait_seconds=0.0), 'status 400: they are not in the order of time there, or were written before')
+    >>> answered(204, "", "").taken, answered(400, "out of order sample", "").refused
+    (True, 'status 400: they are not in the order of time there, or were written before')
     """
     if 200 <= status < 300:
         return Answer(taken=True)
     if 400 <= status < 500 and status not in _MENDED:
         known = next((f": {words}" for part, words in _KNOWN.items() if part in text.lower()), "")
-        return Answer(refused=f"status {status}{known}")
+        return Answer(refused=f"status {status}{known}", has_later=any(part in text.lower() for part in _HAS_LATER))
     wait_seconds = float(retry_after) if retry_after.isascii() and retry_after.isdigit() else 0.0
-    return Answer(failed=f"it answered with status {status}{_HINTS.get(status, '')}", wait_seconds=min(wait_seconds, MOST_WAITING_SECONDS))
+    wait_seconds = min(wait_seconds, MOST_WAITING_SECONDS)
+    return Answer(failed=f"it answered with status {status}{_HINTS.get(status, '')}", wait_seconds=wait_seconds, may_be_taken=status >= 500)
 
 
 _HINTS = {401: ", so its credentials are wrong or missing", 403: ", so it may not be written to", 404: ", so the path of its address is wrong"}

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import zstandard
 from django.db import connection, transaction
+from structlog.testing import capture_logs
 
-from brokers import queries
+from brokers import queries, unreadable
 from brokers.errors import NotRecorded
 from brokers.history_bound import measure_and_trim
 from brokers.history_bytes import Stored, kept_seconds
@@ -309,6 +310,27 @@ def test_polls_that_are_packed_answer_as_before(recording: Recording) -> None:
     assert read() == before
     recording.check(60, 0, 7200)
     assert moment(recording.broker.pk, "queues", after(3400)) is None
+
+
+def test_what_cant_be_read_is_one_line_in_the_log_an_hour(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+    recording.poll(0, 900)
+    Snapshot.objects.filter(is_key=False, at__lt=after(300)).update(data=b"\x09" + bytes(6))
+    clock = [0.0]
+    monkeypatch.setattr(unreadable.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(unreadable, "_logged", {})
+    with capture_logs() as lines:
+        for minutes in range(59):
+            clock[0] = 60.0 * minutes
+            SnapshotBlock.objects.all().delete()
+            pack_history()
+        assert [line["event"] for line in lines] == ["polls_could_not_be_read"]
+        clock[0] = 3600.0
+        SnapshotBlock.objects.all().delete()
+        pack_history()
+        Snapshot.objects.filter(is_key=False, at__lt=after(600)).update(data=b"\x08" + bytes(6))
+        SnapshotBlock.objects.all().delete()
+        pack_history()
+    assert [("format 9" in line["reason"], "format 8" in line["reason"]) for line in lines] == [(True, False)] * 2 + [(False, True)] * 2
 
 
 def test_polls_that_are_packed_while_they_are_read_are_read_once(recording: Recording) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import pytest
 
 from brokers import queries, store
+from brokers.errors import NotRecorded
 from brokers.models import Binding, Broker, Exchange, Policy, TopologyVersion
+from brokers.queries.compared import recorded_definitions
 from brokers.scope import EVERYTHING
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
 from brokers.store import BrokerMemory
 from brokers.topology import BindingDefinition, ExchangeDefinition, PolicyDefinition, QueueDefinition, Topology, WritePermission
-from tests.brokers.facts import NOON, a_broker, a_topology, after
+from tests.brokers.facts import NOON, a_broker, a_poll, a_topology, after
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +101,30 @@ def test_permissions_are_replaced_and_forgotten_where_they_can_no_longer_be_read
     assert queries.permissions(EVERYTHING, broker.pk, "/") == []
     assert dict(Broker.objects.values_list("name", "permissions_known")) == {"prod": False, "other": True}
     assert len(queries.permissions(EVERYTHING, other.pk, "/")) == 1
+
+
+def test_a_virtual_host_that_is_made_again_has_nothing_of_the_one_before() -> None:
+    broker, memory = a_broker(), BrokerMemory()
+    policy = PolicyDefinition("all", ".*", "queues", 1, {"max-length": 5})
+    definitions = Topology("shop", (ExchangeDefinition("", "direct"), ExchangeDefinition("orders", "topic")), policies=(policy,))
+
+    def poll(seconds: int, *vhosts: str) -> None:
+        store.save_poll(broker.pk, a_poll(after(seconds), vhosts=dict.fromkeys(vhosts, False), visible_vhosts=frozenset(vhosts)), after(seconds), memory)
+
+    poll(0, "shop")
+    store.save_topology(broker.pk, {"shop": definitions}, None, None, None, after(1), memory)
+    poll(5)
+    assert not Policy.objects.exists()
+    poll(10, "shop")
+    now = queries.topology(broker.pk, "shop")
+    assert (now.exchanges, now.policies) == ((), ())
+    then = [queries.topology_as_it_was(EVERYTHING, broker, "shop", after(seconds)) for seconds in (0, 3, 7, 12)]
+    assert [len(one.exchanges) for one in then] == [0, 2, 0, 0]
+    with pytest.raises(NotRecorded):
+        recorded_definitions(EVERYTHING, broker, "shop", after(12))
+    store.save_topology(broker.pk, {"shop": definitions}, None, None, None, after(15), memory)  # the same, and recorded anew all the same
+    assert [name.name for name in queries.topology_as_it_was(EVERYTHING, broker, "shop", after(16)).exchanges] == ["", "orders"]
+    assert [one.exchanges for one in recorded_definitions(EVERYTHING, broker, "shop", after(16)).topologies] == [definitions.exchanges]
+    assert queries.topology(broker.pk, "shop").policies == definitions.policies
+    store.save_topology(broker.pk, {"shop": definitions}, None, None, None, after(20), BrokerMemory())
+    assert TopologyVersion.objects.count() == 2

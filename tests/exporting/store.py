@@ -37,7 +37,7 @@ class Store:
                 if known and pair[0] <= known[-1][0]:
                     if pair == known[-1]:
                         continue
-                    return Answer(refused="status 400: they are not in the order of time there, or were written before")
+                    return Answer(refused="status 400: they are not in the order of time there, or were written before", has_later=True)
                 known.append(pair)
         self.series.update(taken)
         return Answer(taken=True)

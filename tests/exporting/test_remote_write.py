@@ -81,7 +81,11 @@ def test_a_process_that_is_killed_between_the_request_and_its_note_writes_no_mom
     watched.poll()
     watched.restart()
     watched.round()
-    assert watched.written == [1.0, 2.0, 3.0, 4.0]
+    assert watched.written == [1.0, 2.0, 3.0, 4.0] and watched.row.dropped == 0  # what was refused is there
+    RemoteWrite.objects.update(positions=before)
+    watched.poll()
+    watched.round()
+    assert watched.written == [1.0, 2.0, 3.0, 4.0, 5.0] and watched.row.dropped > 0  # of the same process it is not known to be
 
 
 def test_what_the_store_refuses_for_good_is_counted_and_holds_up_nothing(watched: Watched) -> None:

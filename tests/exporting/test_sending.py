@@ -62,13 +62,14 @@ def test_a_request_has_the_headers_of_the_protocol_and_the_credentials(fault_ser
         (200, "", "", Answer(taken=True)),
         (204, "", "", Answer(taken=True)),
         (301, "", "", Answer(failed="it answered with status 301")),
+        (400, "out of order sample", "", Answer(refused="status 400: they are not in the order of time there, or were written before", has_later=True)),
         (400, "Out of bounds", "", Answer(refused="status 400: they are older than it takes (Prometheus: storage.tsdb.out_of_order_time_window)")),
         (422, "anything", "", Answer(refused="status 422")),
         (401, "", "", Answer(failed="it answered with status 401, so its credentials are wrong or missing")),
         (404, "", "", Answer(failed="it answered with status 404, so the path of its address is wrong")),
         (429, "", "7", Answer(failed="it answered with status 429", wait_seconds=7.0)),
-        (503, "", "86400", Answer(failed="it answered with status 503", wait_seconds=300.0)),
-        (500, "", "Wed, 21 Oct 2026 07:28:00 GMT", Answer(failed="it answered with status 500")),
+        (503, "", "86400", Answer(failed="it answered with status 503", wait_seconds=300.0, may_be_taken=True)),
+        (500, "", "Wed, 21 Oct 2026 07:28:00 GMT", Answer(failed="it answered with status 500", may_be_taken=True)),
     ],
 )
 def test_what_a_status_means(status: int, text: str, retry_after: str, answer: Answer) -> None:
@@ -84,7 +85,7 @@ def test_a_kept_connection_that_has_ended_is_made_anew(fault_server: FaultServer
 
 def test_a_store_that_is_not_there_or_answers_nonsense_is_a_failure_in_words(fault_server: FaultServer, opened: Opened) -> None:
     fault_server.answer(PATH, reset=True)
-    assert opened(f"{fault_server.url}{PATH}").send(b"") == Answer(failed="it closed the connection")
+    assert opened(f"{fault_server.url}{PATH}").send(b"") == Answer(failed="it closed the connection", may_be_taken=True)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     assert opened(f"http://127.0.0.1:{port}/").send(b"") == Answer(failed="it refused the connection")
@@ -94,7 +95,7 @@ def test_a_store_that_is_not_there_or_answers_nonsense_is_a_failure_in_words(fau
 def test_a_request_ends_however_slow_the_answer_is(fault_server: FaultServer, opened: Opened) -> None:
     fault_server.answer(PATH, faults.Answer(delay_seconds=600), faults.Answer(status=503, body=b"x" * 2000, seconds_per_byte=600))
     one = opened(f"{fault_server.url}{PATH}", total_seconds=0.3)
-    assert one.send(b"") == Answer(failed="it did not answer in time")
+    assert one.send(b"") == Answer(failed="it did not answer in time", may_be_taken=True)
     assert one.send(b"").failed in ("it did not answer in time", "it answered with status 503")
 
 
