@@ -77,7 +77,9 @@ METHOD = """
   in SQLite: more rows than any real database of as many names has. The next viewer reads what is kept of the first one’s answer.
 - **history**: an hour of polls every 5 seconds; the peer is a row for each queue that changed, in SQLite, and VictoriaMetrics or Prometheus, where one is
   installed, with every number of every poll. Then copies of that hour under a bound of 50 MB, and 90 simulated days of 100 queues through all tiers. Every
-  answer is compared with the generator. Ours counts by the processor time of the process, theirs by that of their server.
+  answer is compared with the generator. Ours counts by the processor time of the process, theirs by that of their server. A queue's hour and day are read of
+  30 queues that change, by both in turns, in seven rounds, the median of which counts; frames that are not packed yet are kept from the round before, as they
+  are in a web process. `.venv/bin/python -m script.bench_parts.history --engine postgresql` reads from PostgreSQL, and counts its server's processor time.
 - **fanout**: one web server, one patch to 1,000 sockets, against the in-memory channel layer. The program of the sockets shares the machine; it does no more
   for a frame than to find its end and its time.
 - **reconnect**: the web process is killed and started anew while 300 and 1,000 pages are open; the time begins when it listens, and ends when the last
