@@ -12,6 +12,7 @@ from django.test import Client
 
 from brokers.models import RollupBlock
 from brokers.packing import pack_history
+from brokers.queries.kept_frames import KEPT
 from tests.brokers.facts import NOON, after
 from tests.brokers.test_history_tiers import Recording, roll_up
 from tests.people import person
@@ -33,7 +34,14 @@ def pack_elsewhere() -> None:
     thread.join()
 
 
-@pytest.mark.parametrize(("bands", "step", "read_first"), [(True, 60, "SELECT at, data FROM brokers_rollup"), (False, 30, "FROM brokers_snapshotblock")])
+@pytest.mark.parametrize(
+    ("bands", "step", "read_first"),
+    [
+        (True, 60, "SELECT id, at, length(data) FROM brokers_rollup"),
+        (True, 60, "SELECT id, data FROM brokers_rollup"),
+        (False, 30, "FROM brokers_snapshotblock"),
+    ],
+)
 def test_what_is_packed_while_it_is_read_is_read_once(client: Client, bands: bool, step: int, read_first: str) -> None:
     recording = Recording()
     recording.poll(0, 4200)
@@ -48,6 +56,7 @@ def test_what_is_packed_while_it_is_read_is_read_once(client: Client, bands: boo
         return found
 
     before = client.get("/api/v1/history", question).json()
+    KEPT.clear()
     with connection.execute_wrapper(pack_after):
         assert client.get("/api/v1/history", question).json() == before
     assert RollupBlock.objects.exists() and len([one for one in before["values"] if one is not None]) > 20

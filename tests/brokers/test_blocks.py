@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from brokers.snapshots import METRICS, Encoder, UnreadableSnapshot, series_of
@@ -90,7 +90,8 @@ def spelled(version: int, data: bytes) -> bytes:
     differences = np.diff(codes, axis=-1)
     changed = [np.flatnonzero(differences[:, place].any(axis=0)) for place in range(len(keys))]
     moved = [np.concatenate([differences[metric, place, numbers] for place, numbers in enumerate(changed)]) for metric in metrics]
-    units = [max(1, int(np.gcd.reduce(one))) if version == 4 and len(one) else 1 for one in moved]
+    units = [int(np.gcd.reduce(one)) if version == 4 and len(one) else 1 for one in moved]
+    units = [unit if 0 < unit < 2**32 else 1 for unit in units]
     columns = [
         np.diff(block.times, prepend=0), block.intervals, np.diff(keys, prepend=0), *zigzag(codes[..., 0]), np.array([len(one) for one in changed]),
         np.concatenate([np.diff(one + 1, prepend=0) for one in changed]), *(zigzag(one // unit) for one, unit in zip(moved, units, strict=True)),
@@ -101,6 +102,7 @@ def spelled(version: int, data: bytes) -> bytes:
 
 @pytest.mark.parametrize("version", [3, 4])
 @given(polls)
+@example([{}, {1: (None, None, None, None, None, None, None, 4_294_967_295)}])  # a unit that takes more than 32 bits
 def test_blocks_of_the_formats_before_are_read(version: int, course_of: list[dict[int, tuple[float | None, ...]]]) -> None:
     metrics, new = range(len(NAMES)), [Block(one.data, zstandard.ZstdDecompressor()) for one in blocks_of(len(NAMES), encoded(course_of))]
     old = [Block(spelled(version, one.data), zstandard.ZstdDecompressor(), 1) for one in blocks_of(len(NAMES), encoded(course_of))]
