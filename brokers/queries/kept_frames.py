@@ -71,7 +71,7 @@ def frames_where(table: str, where: str, values: Sequence[Any]) -> list[FrameAt]
     for begin in range(0, len(missing), _AT_ONCE):
         some = missing[begin : begin + _AT_ONCE]
         data |= {pk: bytes(one) for pk, one in _rows(f"SELECT id, data FROM {table} WHERE id IN ({', '.join(['%s'] * len(some))})", some)}  # noqa: S608
-    if len(data) < len(missing):  # deleted meanwhile: what follows them may need them
+    if len(data) < len(missing) or not all(data.values()):  # deleted meanwhile, or emptied as it was packed: what follows them may need them
         return _read_whole(table, where, values)
     decompressor = zstandard.ZstdDecompressor()
     for place, key in enumerate(keys):

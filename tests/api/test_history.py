@@ -14,7 +14,7 @@ from brokers.models import RollupBlock
 from brokers.packing import pack_history
 from brokers.queries.kept_frames import KEPT
 from tests.brokers.facts import NOON, after
-from tests.brokers.test_history_tiers import Recording, roll_up
+from tests.brokers.recording import Recording, roll_up
 from tests.people import person
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -2,96 +2,28 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
 
 import pytest
-import zstandard
-from django.db import connection, transaction
-from structlog.testing import capture_logs
+from django.db import transaction
 
-from brokers import queries, unreadable
+from brokers import queries
 from brokers.errors import NotRecorded
 from brokers.history_bound import measure_and_trim
 from brokers.history_bytes import Stored, kept_seconds
-from brokers.models import Queue, Rollup, Snapshot, SnapshotBlock
-from brokers.packing import pack_history
-from brokers.queries import kept_frames
+from brokers.models import Queue, Rollup, Snapshot
 from brokers.queries.frames import moment
 from brokers.queries.history_sizes import history_sizes
 from brokers.rolling_up import HistoryRollups
 from brokers.rollups import STEPS
 from brokers.scope import EVERYTHING
-from brokers.snapshots import Frame
-from brokers.store import SnapshotWriter, trim_history
-from tests.brokers.facts import NOON, a_broker, after
-from tests.brokers.recorded import NAMES, NOTHING, Poll, row, truth
+from brokers.store import trim_history
+from tests.brokers.facts import NOON, after
+from tests.brokers.recorded import NAMES, truth
+from tests.brokers.recording import EVERY, LATER, Recording, drop_polls, milliseconds, roll_up
 
 pytestmark = pytest.mark.django_db
-EVERY = 30
-OUTAGE = range(3000, 3700)
-LATER = after(12 * 3600)
-
-
-class Recording:
-    """Three queues, polled every half minute, out of reach for some ten minutes; the second appears and the third is deleted meanwhile."""
-
-    def __init__(self) -> None:
-        self.broker = a_broker()
-        rows = [Queue(broker=self.broker, vhost="/", name=name, first_seen_at=NOON, changed_at=NOON) for name in ("a", "b", "c")]
-        Queue.objects.bulk_create(rows)
-        self.ids = list(Queue.objects.order_by("pk").values_list("pk", flat=True))
-        self.polls: list[Poll] = []
-        self.dice = random.Random(7)
-        self.writer = SnapshotWriter(self.broker.pk, "queues", EVERY)
-
-    def poll(self, start: int, end: int) -> None:
-        """From then to before then, in seconds after noon."""
-        first, second, third = self.ids
-        for seconds in range(start, end, EVERY):
-            if seconds in OUTAGE:
-                self.writer.write_gap(after(seconds))
-                self.polls.append(Poll(milliseconds(seconds), None))
-                continue
-            known = {first: row(self.dice.randrange(500), self.dice.randrange(9), rate=self.dice.randrange(900) / 100)}
-            known |= {second: row(seconds)} if seconds >= 1290 else {}
-            known |= {third: row(5)} if seconds < 2010 else {}
-            self.writer.write({second: NOTHING, third: NOTHING, **known}, after(seconds))
-            self.polls.append(Poll(milliseconds(seconds), known))
-
-    def check(self, step: int, start: int, end: int) -> None:
-        """Every step of each number is what was polled."""
-        for queue in self.ids:
-            found = queries.history_bands(EVERYTHING, self.broker.pk, "queues", queue, NAMES, after(start + step), after(end), step)
-            for place, time in enumerate(found.times):
-                ends = round(time.timestamp() * 1000)
-                expected = truth(self.polls, ends - step * 1000, ends, EVERY * 1000)
-                for name in NAMES:
-                    one = expected.get((queue, name))
-                    numbers = tuple(part[name][place] for part in (found.average, found.minimum, found.maximum))
-                    assert numbers == ((None,) * 3 if one is None else pytest.approx((one.average, one.minimum, one.maximum), abs=0.006)), (time, name)
-                    assert found.share[name][place] == pytest.approx(one.seconds / step if one else 0, abs=0.002)
-
-    @property
-    def last(self) -> datetime:
-        return datetime.fromtimestamp(self.polls[-1].at / 1000, NOON.tzinfo)
-
-
-def milliseconds(seconds: int) -> int:
-    return round(after(seconds).timestamp() * 1000)
-
-
-def roll_up(rollups: HistoryRollups | None = None, now: datetime = LATER) -> None:
-    rollups = rollups or HistoryRollups()
-    while rollups.update(now):
-        pass
-
-
-def drop_polls() -> None:
-    Snapshot.objects.all().delete()
 
 
 @pytest.fixture
@@ -283,136 +215,3 @@ def test_the_step_is_chosen_by_the_time_and_by_what_is_recorded(recording: Recor
 
 def steps(times: list[datetime]) -> set[float]:
     return {(later - earlier).total_seconds() for earlier, later in pairwise(times)}
-
-
-def test_polls_that_are_packed_answer_as_before(recording: Recording) -> None:
-    recording.poll(0, 7200)
-    where = (EVERYTHING, recording.broker.pk, "queues")
-    exact = [seconds for seconds in range(0, 7200, 311) if seconds not in range(3000, 3730)]
-
-    def read() -> list[object]:
-        found: list[object] = [queries.history(*where, queue, [*NAMES], NOON, after(7200), step) for queue in (0, *recording.ids, 10**9) for step in (11, 30)]
-        found += [queries.sparklines(*where, recording.ids, "depth", after(100), after(5000), 60)]
-        found += [queries.recorded(recording.broker.pk, "queues", after(seconds)) for seconds in exact]
-        for seconds in exact:
-            at, then = moment(recording.broker.pk, "queues", after(seconds)) or (None, None)
-            assert then is not None
-            found.append((at, then.every_seconds, {name: {key: one for key, one in then.column(name).items() if one is not None} for name in NAMES[1:]}))
-        return found
-
-    before, polls = read(), Snapshot.objects.count()
-    assert [pack_history() for _ in range(3)] == [12, 9, 0]
-    assert read() == before and Snapshot.objects.count() == polls  # nothing is rolled up yet
-    roll_up()
-    pack_history()
-    assert Snapshot.objects.filter(is_key=False).count() < 10 < polls / 5
-    Rollup.objects.all().delete()
-    assert read() == before
-    recording.check(60, 0, 7200)
-    assert moment(recording.broker.pk, "queues", after(3400)) is None
-
-
-def test_what_cant_be_read_is_one_line_in_the_log_an_hour(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    recording.poll(0, 900)
-    Snapshot.objects.filter(is_key=False, at__lt=after(300)).update(data=b"\x09" + bytes(6))
-    clock = [0.0]
-    monkeypatch.setattr(unreadable.time, "monotonic", lambda: clock[0])
-    monkeypatch.setattr(unreadable, "_logged", {})
-    with capture_logs() as lines:
-        for minutes in range(59):
-            clock[0] = 60.0 * minutes
-            SnapshotBlock.objects.all().delete()
-            pack_history()
-        assert [line["event"] for line in lines] == ["polls_could_not_be_read"]
-        clock[0] = 3600.0
-        SnapshotBlock.objects.all().delete()
-        pack_history()
-        Snapshot.objects.filter(is_key=False, at__lt=after(600)).update(data=b"\x08" + bytes(6))
-        SnapshotBlock.objects.all().delete()
-        pack_history()
-    assert [("format 9" in line["reason"], "format 8" in line["reason"]) for line in lines] == [(True, False)] * 2 + [(False, True)] * 2
-
-
-def test_polls_that_are_packed_while_they_are_read_are_read_once(recording: Recording) -> None:
-    recording.poll(0, 7200)
-    pack_history()
-    where = (EVERYTHING, recording.broker.pk, "queues", recording.ids[0], [*NAMES], NOON, after(7200), 30)
-    before, packed = queries.history(*where), []
-
-    def pack_before(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
-        if sql.startswith("SELECT id, at, length(data) FROM brokers_snapshot WHERE"):  # what is not packed, by the blocks that there were before
-            packed.append(pack_history())
-        return execute(sql, *arguments)
-
-    with connection.execute_wrapper(pack_before):
-        assert queries.history(*where) == before
-    assert packed == [9]
-
-
-def test_polls_that_are_deleted_while_they_are_read_leave_out_what_needs_them(recording: Recording) -> None:
-    recording.poll(0, 1200)
-    where = (EVERYTHING, recording.broker.pk, "queues", recording.ids[0], [*NAMES], NOON, after(1170), 30)
-    before = queries.history(*where)
-    kept_frames.KEPT.clear()
-
-    def delete_before(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
-        if sql.startswith("SELECT id, data FROM brokers_snapshot"):
-            Snapshot.objects.filter(at__lt=after(600)).delete()
-        return execute(sql, *arguments)
-
-    with connection.execute_wrapper(delete_before):
-        found = queries.history(*where)
-    assert {name: numbers[20:] for name, numbers in found.values.items()} == {name: numbers[20:] for name, numbers in before.values.items()}
-    assert all(numbers[:20] == [None] * 20 for numbers in found.values.values())
-
-
-def test_the_latest_polls_are_read_from_the_database_once(recording: Recording) -> None:
-    recording.poll(0, 900)
-    read = list[str]()
-
-    def noted(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
-        read.extend([sql] if sql.startswith("SELECT id, data FROM brokers_snapshot") else [])
-        return execute(sql, *arguments)
-
-    with connection.execute_wrapper(noted):
-        for queue in recording.ids:
-            queries.history(EVERYTHING, recording.broker.pk, "queues", queue, [*NAMES], NOON, after(900), 30)
-        assert len(read) == 1 and read[0].count("%s") == 30
-        recording.poll(900, 930)
-        queries.history(EVERYTHING, recording.broker.pk, "queues", recording.ids[0], [*NAMES], NOON, after(930), 30)
-    assert len(read) == 2 and read[1].count("%s") == 1
-
-
-def test_frames_are_kept_up_to_so_many_bytes_and_the_oldest_go_first(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
-    recording.poll(0, 300)
-    rows = list(Snapshot.objects.order_by("pk").values_list("pk", "at", "data"))
-    kept, one = kept_frames.KeptFrames(), zstandard.ZstdDecompressor()
-    monkeypatch.setattr(kept_frames, "MOST_BYTES", sum(len(data) for _, _, data in rows[1:]))
-    keys = [("brokers_snapshot", pk, at, len(data)) for pk, at, data in rows]
-    for key, (_, _, data) in zip(keys, rows, strict=True):
-        kept.put(key, Frame(bytes(data), one))
-        kept.get(keys[1])
-    assert [place for place, key in enumerate(keys) if kept.get(key) is None] == [0]
-    monkeypatch.setattr(kept_frames, "MOST_BYTES_OF_ONE", 1)
-    kept.clear()
-    kept.put(keys[0], Frame(bytes(rows[0][2]), one))
-    assert kept.get(keys[0]) is None
-
-
-def test_polls_are_deleted_once_they_are_packed_and_rolled_up_and_blocks_are_trimmed_too(recording: Recording) -> None:
-    recording.poll(0, 7200)
-    roll_up(now=recording.last)  # up to 6600
-    pack_history(), pack_history()
-    assert after(6000) < Snapshot.objects.filter(is_key=False).earliest("at").at < after(6600) < SnapshotBlock.objects.latest("until").until
-    before = history_sizes()[0].size_bytes
-    trim_history(after(7200), 1.5)
-    assert after(1200) <= SnapshotBlock.objects.earliest("at").at <= after(1800)
-    assert history_sizes()[0].size_bytes < before
-
-
-def test_packed_polls_of_a_time_that_is_recorded_again_are_deleted(recording: Recording) -> None:
-    recording.poll(0, 7200)
-    roll_up()
-    pack_history()
-    recording.poll(1230, 1260)
-    assert SnapshotBlock.objects.latest("until").until <= after(1230) and SnapshotBlock.objects.exists()

@@ -15,7 +15,7 @@ from brokers.scope import EVERYTHING
 from brokers.store import save_rollup_blocks, trim_history
 from tests.brokers.facts import NOON, after
 from tests.brokers.recorded import NAMES
-from tests.brokers.test_history_tiers import Recording, drop_polls, milliseconds, roll_up
+from tests.brokers.recording import Recording, drop_polls, milliseconds, roll_up
 
 pytestmark = pytest.mark.django_db
 MOMENTS = (70, 1340, 2999, 3590, 3790, 5000, 7100)
