@@ -189,14 +189,16 @@ def _deleted_since(last: TopologyVersion, now: datetime) -> bool:
 
 
 def _version(broker_id: int, topology: Topology, now: datetime, polls: _Polls) -> Iterator[Write]:
-    """A version if lasting objects changed, and the changes as sentences (none for the first one)."""
+    """A version if lasting objects changed, and the changes as sentences (none for the first one of a virtual host)."""
     lasting = topology.lasting()
     content_hash = lasting.content_hash()
     versions = TopologyVersion.objects.filter(broker_id=broker_id, vhost=topology.vhost)
     to_come = versions.filter(at__gt=now)  # from before the clock was set back
     yield to_come.delete
     last = versions.filter(at__lte=now).order_by("-at", "-pk").first()
-    if last is not None and last.content_hash == content_hash and not _deleted_since(last, now):
+    if last is not None and _deleted_since(last, now):
+        last = None
+    if last is not None and last.content_hash == content_hash:
         return
     new = TopologyVersion(broker_id=broker_id, vhost=topology.vhost, at=now, content_hash=content_hash, data=zstandard.compress(encode(lasting), 6))
     changes: list[ChangeText] = [] if last is None else topology_changes(decode(zstandard.decompress(bytes(last.data))), lasting)

@@ -6,7 +6,7 @@ import pytest
 
 from brokers import queries, store
 from brokers.errors import NotRecorded
-from brokers.models import Binding, Broker, Exchange, Policy, TopologyVersion
+from brokers.models import Binding, Broker, Change, Exchange, Policy, TopologyVersion
 from brokers.queries.compared import recorded_definitions
 from brokers.scope import EVERYTHING
 from brokers.stats import ChannelStats, ConnectionStats, ConsumerStats
@@ -128,3 +128,8 @@ def test_a_virtual_host_that_is_made_again_has_nothing_of_the_one_before() -> No
     assert queries.topology(broker.pk, "shop").policies == definitions.policies
     store.save_topology(broker.pk, {"shop": definitions}, None, None, None, after(20), BrokerMemory())
     assert TopologyVersion.objects.count() == 2
+    poll(25)
+    poll(30, "shop")
+    store.save_topology(broker.pk, {"shop": Topology("shop", definitions.exchanges[:1])}, None, None, None, after(31), memory)
+    texts = Change.objects.order_by("pk").values_list("text", flat=True)
+    assert [text for text in texts if "olicy" in text or "xchange" in text] == [], "they went with their virtual host"
