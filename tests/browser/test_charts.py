@@ -50,20 +50,20 @@ def test_a_stretch_that_is_dragged_over_is_fetched_by_its_address_and_back_leads
     expect(page.get_by_role("link", name="Whole range")).to_have_count(0)
 
 
-# The words of marks 150 px from each other, as many as are shown, and the pairs of them that overlap; `overlay` draws them in a box 900 px wide
+# The words of marks 150 px from each other and of two gaps, as many as are shown, and the pairs of them that overlap; `overlay` draws them in a box 900 px wide
 MARKED = """async address => {
   const { overlay } = await import(address);
   const box = document.body.appendChild(document.createElement("div"));
   Object.assign(box.style, { position: "absolute", top: 0, left: 0, width: "900px", height: "200px" });
   const marks = [100, 250, 400, 550, 700, 850].map((at) => ({ at, text: "Found: demo has messages that reach no queue", colour: "axis" }));
-  overlay({ over: box, under: box, valToPos: (at) => at }, { span: () => [0, 900], gaps: () => [], marks }, () => "#777");
-  const words = [...box.querySelectorAll(".chart-mark span")].filter((span) => span.checkVisibility()).map((span) => span.getBoundingClientRect());
+  overlay({ over: box, under: box, valToPos: (at) => at }, { span: () => [0, 900], gaps: () => [[0, 300, "not recorded before 09:00:00"], [860, 900, "not recorded"]], marks }, () => "#777");
+  const words = [...box.querySelectorAll("span")].filter((span) => span.checkVisibility()).map((span) => span.getBoundingClientRect());
   box.remove();
   return [words.length, words.flatMap((one, at) => words.slice(at + 1).filter((other) => one.left < other.right && other.left < one.right)).length];
 }"""
 
 
-def test_words_of_marks_do_not_overlap(stack: Stack, page: Page) -> None:
+def test_words_of_marks_and_gaps_do_not_overlap(stack: Stack, page: Page) -> None:
     opened(stack, page, "range=1h")
     module = next(address for address in page.evaluate("performance.getEntriesByType('resource').map(({ name }) => name)") if "chart_marks" in address)
     shown, overlapping = page.evaluate(MARKED, module)

@@ -300,3 +300,8 @@ def test_what_an_exchange_gets_from_another_one_is_not_counted_there_so_its_bind
     Binding.objects.create(**of, source="shop.orders", destination="shop.orders", destination_type="exchange")
     edge = next(edge for edge in person.get("/api/v1/map").json()["edges"] if edge["kind"] == "binding")
     assert edge["rate"] is None
+
+
+def test_where_nothing_is_found_there_is_no_drawing_to_look_at(person: Client, shop: Shop) -> None:
+    empty, some = (person.get(f"/map/?part=map&q={words}").content.decode() for words in ("nothing-of-that-name", "mail"))
+    assert 'id="map-data" hidden data-empty>' in empty and 'id="map-data" hidden>' in some
