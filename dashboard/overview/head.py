@@ -1,6 +1,5 @@
-"""The head of the overview: its sentence, what is all clear, and the lines of notices. Nothing is all clear while anything is unknown, or the rules do not
-look.
-
+"""The head of the overview: its sentence, what is all clear, and the lines of notices. Nothing is all clear while anything is unknown, the rules do not
+look, or a broker does not respond.
 """
 
 from __future__ import annotations
@@ -36,12 +35,14 @@ class Line(msgspec.Struct, frozen=True):
 
 
 def sentence(troubles: int, seen: Seen, unavailable: Sequence[str] = (), knows: bool = True) -> str:
-    """The heading of the overview; `knows` False: the rules have not looked lately.
+    """The heading of the overview; `knows` False: the rules have not looked lately. `unavailable`: brokers that do not respond, before that is a finding.
 
     >>> sentence(0, Seen(16)), sentence(0, Seen(16, 2)), sentence(3, Seen(16)), sentence(0, Seen(0)), sentence(0, Seen(0, hidden=True))
     ('No problems in 16 queues', '2 of 16 queues hold messages without a consumer', '3 problems', 'No queues yet', 'Queues are not visible to Hareline')
     >>> sentence(0, Seen(16, unclear=3)), sentence(0, Seen(16, hidden=True)), sentence(0, Seen(16), knows=False)
     ('No problems known; 3 of 16 queues are unknown', 'No problems in 16 queues visible to Hareline', 'Problems in 16 queues are unknown')
+    >>> sentence(0, Seen(0), ["prod"]), summary(0, 0, Seen(0), knows=False)
+    ('prod is not visible', 'What is unknown may need you.')
     """
     if troubles:
         return formatting.count(troubles, "problem")

@@ -165,11 +165,12 @@ class OneBroker:
 
     @property
     def sentence(self) -> str:
-        return head.sentence(len(self.problems), self.seen, knows=not self.rules_stand_still)
+        return head.sentence(len(self.problems), self.seen, [self.broker.name] if self.stale else [], knows=not self.rules_stand_still)
 
     @property
     def summary(self) -> str:
-        return head.summary(len(self.problems), sum(line.level.word == "notice" for line in self.notices), self.seen, knows=not self.rules_stand_still)
+        knows = not self.rules_stand_still and not self.stale
+        return head.summary(len(self.problems), sum(line.level.word == "notice" for line in self.notices), self.seen, knows)
 
     @property
     def query(self) -> str:

@@ -49,7 +49,8 @@ class SeveralBrokers:
 
     @property
     def summary(self) -> str:
-        return head.summary(len(self.problems), sum(one.level == "notice" for one in self.opened.causes), self.seen, knows=not self.standing)
+        knows = not self.standing and not any(card.stale for card in self.cards)
+        return head.summary(len(self.problems), sum(one.level == "notice" for one in self.opened.causes), self.seen, knows)
 
     @cached_property
     def seen(self) -> head.Seen:

@@ -56,7 +56,8 @@ MARKED = """async address => {
   const box = document.body.appendChild(document.createElement("div"));
   Object.assign(box.style, { position: "absolute", top: 0, left: 0, width: "900px", height: "200px" });
   const marks = [100, 250, 400, 550, 700, 850].map((at) => ({ at, text: "Found: demo has messages that reach no queue", colour: "axis" }));
-  overlay({ over: box, under: box, valToPos: (at) => at }, { span: () => [0, 900], gaps: () => [[0, 300, "not recorded before 09:00:00"], [860, 900, "not recorded"]], marks }, () => "#777");
+  const gaps = () => [[0, 300, "not recorded before 09:00:00"], [860, 900, "not recorded"]];
+  overlay({ over: box, under: box, valToPos: (at) => at }, { span: () => [0, 900], gaps, marks }, () => "#777");
   const words = [...box.querySelectorAll("span")].filter((span) => span.checkVisibility()).map((span) => span.getBoundingClientRect());
   box.remove();
   return [words.length, words.flatMap((one, at) => words.slice(at + 1).filter((other) => one.left < other.right && other.left < one.right)).length];

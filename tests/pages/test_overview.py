@@ -94,6 +94,15 @@ def test_nothing_is_clear_while_the_queues_may_not_be_seen(person, prod):
     assert "All clear" not in html and "No queues yet" not in html
 
 
+@pytest.mark.parametrize("others", [0, 1])
+def test_nothing_is_clear_while_a_broker_does_not_respond_and_that_is_no_finding_yet(person, prod, others):
+    if others:
+        Broker.objects.create(name="other", state=Broker.UP, polled_at=prod.polled_at)
+    Broker.objects.filter(pk=prod.pk).update(state=Broker.UNREACHABLE)
+    html = person.get("/").content.decode()  # without a round of the rules before
+    assert "prod is not visible</h1>" in html and "All clear" not in html
+
+
 @pytest.mark.parametrize("what", [WITHOUT_MONITORING, "channels"])
 def test_a_user_without_monitoring_may_not_know_of_all_queues(person, prod, what):
     prod.limits = [{"vhost": None, "what": what, "why": "lacks the monitoring tag", "grant": "", "part": "", "since": None}]
