@@ -18,8 +18,9 @@ from brokers.database.rows import moment as moment_as
 from brokers.database.rows import read_moment
 from brokers.models import Snapshot, SnapshotBlock
 from brokers.queries.blocks_of_one import BlockOfOne, blocks_of_one, course_in
-from brokers.queries.kept_frames import FrameAt, frames_where
+from brokers.queries.kept_frames import frames_where
 from brokers.queries.outline import Outline
+from brokers.queries.readable import FrameAt, if_readable
 from brokers.snapshots import METRICS, RAW_STEP, Integers, Moment, Series, metric_index, series_of
 from brokers.snapshots.blocks import Block
 from brokers.snapshots.courses import codes_at, courses_of
@@ -57,7 +58,7 @@ def polls_between(broker_id: int, kind: str, start: datetime, end: datetime) -> 
 
 
 def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], known: Outline, end: datetime) -> Polled:
-    """The polls from the outline's base up to `end`, packed or not. Raises UnreadableSnapshot, and ValueError for an unknown metric."""
+    """The polls from the outline's base up to `end`, packed or not, but for what can't be read. Raises ValueError for an unknown metric."""
     base = known.base
     if base is None:
         return Polled(np.empty(0), series_of(kind, [], ids, names))
@@ -70,7 +71,7 @@ def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], 
         stored = _packed_keyframes(broker_id, kind, base, end)
     unpacked = _unpacked_polls(broker_id, kind, base, end, stored)
     series = series_of(kind, [frame for _, frame in unpacked], ids, names)
-    packed = [_course(of_one, ids[0], columns, end)] if of_one else _packed(broker_id, kind, stored, ids, columns, end)
+    packed = _course(of_one, ids[0], columns, end) if of_one else _packed(broker_id, kind, stored, ids, columns, end)
     parts = [Polled(np.array([at.timestamp() for at, _ in unpacked]), series), *packed]
     if len(parts) == 1:
         return parts[0]
@@ -80,12 +81,14 @@ def polled(broker_id: int, kind: str, ids: Sequence[int], names: Sequence[str], 
     return Polled(times[order], Series(codes[..., order], intervals[order], gaps[order]))
 
 
-def _course(rows: Sequence[BlockOfOne], identifier: int, columns: Sequence[int], end: datetime) -> Polled:
-    """The polls of an object in these blocks, at least one."""
-    found = course_in(rows, identifier, columns)
+def _course(rows: Sequence[BlockOfOne], identifier: int, columns: Sequence[int], end: datetime) -> list[Polled]:
+    """The polls of an object in these blocks."""
+    _, found = course_in(rows, identifier, columns)
+    if found is None:
+        return []
     kept = int(np.searchsorted(found.microseconds, microseconds(end), side="right"))
     codes = found.codes[:, None, :kept]
-    return Polled(found.microseconds[:kept] / 1_000_000, Series(codes, found.intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
+    return [Polled(found.microseconds[:kept] / 1_000_000, Series(codes, found.intervals[:kept] / 1000, np.zeros(kept, np.bool_)))]
 
 
 def _packed_keyframes(broker_id: int, kind: str, first: datetime, end: datetime) -> list[_Packed]:
@@ -116,19 +119,29 @@ def _packed(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[
         needed = [bytes(data) for _, first, last, data in group if ((wanted >= first) & (wanted <= last)).any()]
         if needed:
             without.pop(at, None)
-            yield _courses([Block(data, decompressor) for data in needed], at, wanted, columns, end)
+            yield from _courses(needed, decompressor, at, wanted, columns, end)
     keys = list(without.values())
     for begin in range(0, len(keys), _AT_ONCE):
         for at, data in SnapshotBlock.objects.filter(pk__in=keys[begin : begin + _AT_ONCE]).values_list("at", "data"):
-            yield _courses([Block(bytes(data), decompressor)], at, wanted, columns, end)
+            yield from _courses([bytes(data)], decompressor, at, wanted, columns, end)
 
 
-def _courses(blocks: Sequence[Block], at: datetime, wanted: Integers, columns: Sequence[int], end: datetime) -> Polled:
-    """The polls of these blocks of one keyframe, of which there is one at least."""
+def _courses(
+    stored: Sequence[bytes], decompressor: zstandard.ZstdDecompressor, at: datetime, wanted: Integers, columns: Sequence[int], end: datetime
+) -> Iterator[Polled]:  # fmt: skip
+    """The polls of these blocks of one keyframe, of which there is one at least; none if one can't be read."""
+
+    def read() -> tuple[list[Block], Integers]:
+        blocks = [Block(data, decompressor) for data in stored]
+        return blocks, courses_of(blocks, wanted, columns)
+
+    found = if_readable(_BLOCKS, read)
+    if found is None:
+        return
+    blocks, codes = found
     recorded = at.timestamp() + blocks[0].times / 1_000_000
     kept = int(np.searchsorted(recorded, end.timestamp(), side="right"))
-    codes = courses_of(blocks, wanted, columns)
-    return Polled(recorded[:kept], Series(codes[..., :kept], blocks[0].intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
+    yield Polled(recorded[:kept], Series(codes[..., :kept], blocks[0].intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
 
 
 def _blocks_with(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[int]) -> Iterator[tuple[datetime, int, int, bytes]]:

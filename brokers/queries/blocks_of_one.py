@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +14,8 @@ from django.db import connection, models
 from brokers.clock import microseconds
 from brokers.database.rows import moment as moment_as
 from brokers.database.rows import read_moment
-from brokers.snapshots import Integers, courses
+from brokers.queries.readable import if_readable
+from brokers.snapshots import Integers, UnreadableSnapshot, courses
 from brokers.snapshots.blocks import Block
 
 _AT_ONCE = 200
@@ -68,8 +69,16 @@ def _statement(keyframes: str, blocks: str, series: tuple[str, ...]) -> str:
     return f"SELECT {columns} FROM {keyframes} JOIN {blocks} ON {blocks}.id = coalesce(({before}), ({any_of_them})) WHERE {where} AND {within}"  # noqa: S608
 
 
-def course_in(rows: Sequence[BlockOfOne], identifier: int, columns: Sequence[int]) -> Course:
-    """Of these blocks, at least one. Raises UnreadableSnapshot."""
+def course_in(rows: Sequence[BlockOfOne], identifier: int, columns: Sequence[int]) -> tuple[list[BlockOfOne], Course | None]:
+    """(those of these blocks that can be read, what they hold; None if there are none)."""
+    try:
+        return [*rows], _course(rows, identifier, columns) if rows else None
+    except UnreadableSnapshot:  # each by itself
+        found = [row for row in rows if if_readable("blocks", partial(_course, [row], identifier, columns))]
+        return found, _course(found, identifier, columns) if found else None
+
+
+def _course(rows: Sequence[BlockOfOne], identifier: int, columns: Sequence[int]) -> Course:
     decompressor, last = zstandard.ZstdDecompressor(), max(columns, default=0)
     blocks = [Block(row.data, decompressor, last) for row in rows]
     places = [block.place_of(identifier) if row.first_id <= identifier <= row.last_id else None for row, block in zip(rows, blocks, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import NamedTuple
 
 import zstandard
@@ -11,6 +12,7 @@ import zstandard
 from brokers.errors import NotRecorded
 from brokers.models import Rollup, Snapshot
 from brokers.queries.blocks import packed_at, packed_moment
+from brokers.queries.readable import FrameAt, if_readable, readable
 from brokers.queries.rollup_blocks import moment_at_end_of, rollup_before
 from brokers.rollups import STEPS
 from brokers.snapshots import RAW_STEP, STEPS_TO_A_GAP, Frame, Moment, moment_of
@@ -35,19 +37,24 @@ def frames(broker_id: int, kind: str, start: datetime, end: datetime, only_keyfr
         yield at, bytes(data)
 
 
-def keyframes_from(broker_id: int, kind: str, first: datetime | None, end: datetime) -> list[tuple[datetime, bytes]]:
-    """The keyframes from one on up to `end`; [] from none on."""
+def keyframes_from(broker_id: int, kind: str, first: datetime | None, end: datetime) -> list[FrameAt]:
+    """The keyframes from one on up to `end`, but for what can't be read; [] from none on."""
     if first is None:
         return []
     rows = Snapshot.objects.filter(broker_id=broker_id, kind=kind, step=RAW_STEP, is_key=True, at__gte=first, at__lte=end).order_by("at", "pk")
-    return [(at, bytes(data)) for at, data in rows.values_list("at", "data")]
+    decompressor = zstandard.ZstdDecompressor()
+    return readable(Snapshot._meta.db_table, ((at, partial(Frame, bytes(data), decompressor)) for at, data in rows.values_list("at", "data")))
 
 
 def moment(broker_id: int, kind: str, at: datetime) -> tuple[datetime, Moment] | None:
-    """The numbers in force at a moment, and when they were recorded; None if nothing was recorded then (a gap included).
+    """The numbers in force at a moment, and when they were recorded; None if nothing was recorded then (a gap included), or it can't be read.
 
     Of a time whose polls are not kept any more they are those of the last end of a rolled up minute, or of ten: `Moment.every_seconds`.
     """
+    return if_readable("a moment", partial(_moment, broker_id, kind, at))
+
+
+def _moment(broker_id: int, kind: str, at: datetime) -> tuple[datetime, Moment] | None:
     found = list(frames(broker_id, kind, at, at))
     if not found:
         return _rolled_moment(broker_id, kind, at)
@@ -70,6 +77,13 @@ class Recorded(NamedTuple):
 
 def recorded(broker_id: int, kind: str, at: datetime) -> Recorded:
     """Without reading the numbers. Raises NotRecorded. No scope: for who has read the broker within it."""
+    found = if_readable("a moment", partial(_recorded, broker_id, kind, at))
+    if found is None:
+        raise NotRecorded(kind, at)
+    return found
+
+
+def _recorded(broker_id: int, kind: str, at: datetime) -> Recorded:
     rows = Snapshot.objects.filter(broker_id=broker_id, kind=kind, step=RAW_STEP, at__lte=at).order_by("-at", "-pk")
     found = rows.values_list("at", "data").first()
     if found is not None:

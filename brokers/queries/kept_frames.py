@@ -5,26 +5,21 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 import zstandard
 from django.db import connection
 
 from brokers.database.rows import read_moment
+from brokers.queries.readable import FrameAt, readable
 from brokers.snapshots import Frame
 
 MOST_BYTES, MOST_BYTES_OF_ONE = 6_000_000, 131_072
 """As they are stored; in memory they are about three times as large. So the last hour of minutes and the last polls of 10,000 queues are kept."""
 _AT_ONCE = 200
 _Key = tuple[str, int, datetime, int]
-
-
-class FrameAt(NamedTuple):
-    """A frame not to be changed, and its moment."""
-
-    at: datetime
-    frame: Frame
 
 
 class KeptFrames:
@@ -63,7 +58,8 @@ KEPT = KeptFrames()
 
 
 def frames_where(table: str, where: str, values: Sequence[Any]) -> list[FrameAt]:
-    """The frames of the rows for which a condition holds, in order. Only those that are not kept are read whole. Raises UnreadableSnapshot."""
+    """The frames of the rows for which a condition holds, in order, but for what can't be read and what needs it. Only those that are not kept are read
+    whole."""
     keys = [(table, pk, read_moment(at), size) for pk, at, size in _rows(f"SELECT id, at, length(data) FROM {table} WHERE {where} ORDER BY at, id", values)]  # noqa: S608
     found = [KEPT.get(key) for key in keys]
     missing = [pk for (_, pk, _, _), frame in zip(keys, found, strict=True) if frame is None]
@@ -74,17 +70,20 @@ def frames_where(table: str, where: str, values: Sequence[Any]) -> list[FrameAt]
     if len(data) < len(missing) or not all(data.values()):  # deleted meanwhile, or emptied as it was packed: what follows them may need them
         return _read_whole(table, where, values)
     decompressor = zstandard.ZstdDecompressor()
-    for place, key in enumerate(keys):
-        if found[place] is None:
-            found[place] = frame = Frame(data[key[1]], decompressor)
-            KEPT.put(key, frame)
-    return [FrameAt(at, frame) for (_, _, at, _), frame in zip(keys, found, strict=True) if frame is not None]
+
+    def read(key: _Key, kept: Frame | None) -> Frame:
+        if kept is None:
+            kept = Frame(data[key[1]], decompressor)
+            KEPT.put(key, kept)
+        return kept
+
+    return readable(table, ((key[2], partial(read, key, kept)) for key, kept in zip(keys, found, strict=True)))
 
 
 def _read_whole(table: str, where: str, values: Sequence[Any]) -> list[FrameAt]:
     decompressor = zstandard.ZstdDecompressor()
     rows = _rows(f"SELECT at, data FROM {table} WHERE {where} ORDER BY at, id", values)  # noqa: S608
-    return [FrameAt(read_moment(at), Frame(bytes(data), decompressor)) for at, data in rows]
+    return readable(table, ((read_moment(at), partial(Frame, bytes(data), decompressor)) for at, data in rows))
 
 
 def _rows(statement: str, values: Sequence[Any]) -> list[Any]:

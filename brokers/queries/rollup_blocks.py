@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -21,7 +22,8 @@ from brokers.database.rows import read_moment
 from brokers.models import Rollup, RollupBlock
 from brokers.queries.blocks import having_any
 from brokers.queries.blocks_of_one import blocks_of_one, course_in
-from brokers.queries.kept_frames import FrameAt, frames_where
+from brokers.queries.kept_frames import frames_where
+from brokers.queries.readable import FrameAt, if_readable
 from brokers.snapshots import Integers, Moment, columns_of
 from brokers.snapshots.blocks import Block
 from brokers.snapshots.courses import codes_at, courses_of
@@ -40,7 +42,7 @@ class Rolled(NamedTuple):
 
 def rolled(broker_id: int, kind: str, step: int, ids: Sequence[int], metrics: Sequence[str], start: datetime, end: datetime) -> Rolled:
     """The intervals that begin before `end`, from the last keyframe at or before `start` on, or from the first one after it; packed ones only where one of the
-    objects may have something. Raises UnreadableSnapshot, and ValueError for an unknown metric."""
+    objects may have something, and without what can't be read. Raises ValueError for an unknown metric."""
     columns = columns_for(kind, metrics)
     first = _first(broker_id, kind, step, start)
     frames = [] if first is None else _unpacked(broker_id, kind, step, first, end)
@@ -50,11 +52,21 @@ def rolled(broker_id: int, kind: str, step: int, ids: Sequence[int], metrics: Se
         packed = _packed_course(broker_id, kind, step, ids[0], columns, first, end)
         times.append(packed.begins)
         codes.append(packed.codes)
-    for at, until, blocks in [] if first is None or len(ids) == 1 else _packed(broker_id, kind, step, ids, first, end):
+    wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
+    for at, until, stored in [] if first is None or len(ids) == 1 else _packed(broker_id, kind, step, wanted, first, end):
+
+        def read(stored: Sequence[bytes] = stored) -> tuple[list[Block], Integers]:
+            blocks = [Block(data, decompressor) for data in stored]
+            return blocks, courses_of(blocks, wanted, columns)
+
+        found = if_readable(_BLOCKS, read)
+        if found is None:
+            continue
+        blocks, course = found
         began = at.timestamp() + blocks[0].times / 1_000_000
         kept = int(np.searchsorted(began, min(until.timestamp() + 0.5, end.timestamp())))
         times.append(began[:kept])
-        codes.append(courses_of(blocks, np.array(ids, np.int64), columns)[..., :kept])
+        codes.append(course[..., :kept])
     every = np.concatenate(times)
     order = np.argsort(every, kind="stable")
     return Rolled(every[order], numbers_of(kind, metrics, np.concatenate(codes, axis=-1)[..., order]))
@@ -71,9 +83,9 @@ def _packed_course(broker_id: int, kind: str, step: int, identifier: int, column
     """The packed intervals of one object that begin before `end`."""
     series = {"broker_id": broker_id, "kind": kind, "step": step}
     rows = [row for row in blocks_of_one(Rollup, RollupBlock, series, step, identifier, first, end) if row.first_id <= identifier <= row.last_id]
-    if not rows:
+    rows, found = course_in(rows, identifier, columns)
+    if found is None:
         return _Course(np.empty(0), np.empty((len(columns), 1, 0), np.int64))
-    found = course_in(rows, identifier, columns)
     last = np.repeat([microseconds(row.until) for row in rows], found.sizes)
     kept = (found.microseconds <= last) & (found.microseconds < microseconds(end))
     return _Course(found.microseconds[kept] / 1_000_000, found.codes[:, None, kept])
@@ -95,21 +107,20 @@ def _unpacked(broker_id: int, kind: str, step: int, first: datetime, end: dateti
 
 
 def _packed(
-    broker_id: int, kind: str, step: int, ids: Sequence[int], first: datetime, end: datetime
-) -> Iterator[tuple[datetime, datetime, list[Block]]]:  # fmt: skip
+    broker_id: int, kind: str, step: int, wanted: Integers, first: datetime, end: datetime
+) -> Iterator[tuple[datetime, datetime, list[bytes]]]:  # fmt: skip
     """Of each keyframe the blocks that may have one of the objects: (its beginning, that of the last interval, blocks)."""
-    if not ids:
+    if not len(wanted):
         return
-    where, ranges = having_any(ids)
+    where, ranges = having_any(wanted.tolist())
     statement = f"SELECT at, until, first_id, last_id, data FROM {_BLOCKS} WHERE broker_id = %s AND kind = %s AND step = %s AND at >= %s AND at < %s"  # noqa: S608
     values: list[Any] = [broker_id, kind, step, moment_as(first), moment_as(end), *ranges]
-    wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
     with connection.cursor() as cursor:
         cursor.execute(f"{statement} AND {where} ORDER BY at, first_id", values)
         for (at, until), rows in groupby(_fetched(cursor), key=itemgetter(0, 1)):
             needed = [bytes(data) for *_, first_id, last_id, data in rows if ((wanted >= first_id) & (wanted <= last_id)).any()]
             if needed:
-                yield read_moment(at), read_moment(until), [Block(data, decompressor) for data in needed]
+                yield read_moment(at), read_moment(until), needed
 
 
 def _fetched(cursor: Any) -> Iterator[tuple[Any, ...]]:
@@ -155,5 +166,6 @@ def _packed_begins(rows: Q) -> list[datetime]:
     if found is None:
         return []
     at, until, data = found
-    begins = [at + timedelta(microseconds=time) for time in Block(bytes(data), zstandard.ZstdDecompressor()).times.tolist()]
+    block = if_readable(_BLOCKS, partial(Block, bytes(data), zstandard.ZstdDecompressor()))
+    begins = [at + timedelta(microseconds=time) for time in block.times.tolist()] if block else []
     return [begin for begin in begins if begin <= until]

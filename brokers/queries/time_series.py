@@ -229,7 +229,7 @@ def _polled(
     names, base = recorded_metrics(metrics), KEYFRAME_SECONDS if times.step >= KEYFRAME_SECONDS else 0
     if base:
         keyframes = keyframes_from(broker_id, kind, known.base, times.moments[-1])
-        recorded, series = np.array([at.timestamp() for at, _ in keyframes]), series_of(kind, (data for _, data in keyframes), ids, names)
+        recorded, series = np.array([at.timestamp() for at, _ in keyframes]), series_of(kind, [frame for _, frame in keyframes], ids, names)
     else:
         recorded, series = polled(broker_id, kind, ids, names, known, times.moments[-1])
     places = _places(recorded, series, times.seconds, base)

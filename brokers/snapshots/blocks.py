@@ -30,6 +30,8 @@ VERSION, WITHOUT_VALUES, WITHOUT_UNITS = 5, 4, 3
 HEAD = struct.Struct("<IIIB")
 _OLD_HEAD = struct.Struct("<IIB")
 _LARGEST_UNIT_BYTES = 4
+_MOST_BYTES, _MOST_NUMBERS = 2**28, 2**26
+"""Unpacked, and objects times frames: far beyond what is written, so that a damaged head does not take the memory of the process."""
 TIMES, INTERVALS, IDS, BASE = range(4)
 """The places of the first columns."""
 
@@ -42,6 +44,8 @@ class Block:
     def __init__(self, data: bytes, decompressor: zstandard.ZstdDecompressor, last_metric: int | None = None) -> None:
         """With the changes of the metrics up to one, or of all. Raises UnreadableSnapshot."""
         try:
+            if data[0] in (VERSION, WITHOUT_VALUES, WITHOUT_UNITS) and zstandard.frame_content_size(data[1:]) > _MOST_BYTES:
+                raise UnreadableSnapshot("a damaged block: too long")
             if data[0] == VERSION:
                 self._read(data, decompressor, last_metric)
             elif data[0] in (WITHOUT_VALUES, WITHOUT_UNITS):
@@ -63,18 +67,22 @@ class Block:
             self.has_values: Sequence[int] = head[position : position + metrics]
             widths = head[position + metrics :]
             lengths = (self.frames, self.frames, *[self.objects] * (metrics + 2), *[changes] * (metrics + 1))
-            if len(widths) != len(lengths):
+            if len(widths) != len(lengths) or self.objects * self.frames > _MOST_NUMBERS:
                 raise UnreadableSnapshot("a block of the wrong length")
             ends = list(accumulate(map(operator.mul, widths, lengths), initial=0))
             self.columns: list[tuple[int, int, int]] = list(zip(ends, widths, lengths, strict=False))
+            if ends[-1] > _MOST_BYTES:
+                raise UnreadableSnapshot("a block of the wrong length")
             wanted = ends[-1] if last_metric is None or last_metric >= metrics else ends[BASE + metrics + 3 + last_metric]
             self._body = reader.read(wanted)
-            if len(self._body) != wanted or (wanted == ends[-1] and reader.read(1)):
+            if len(self._body) != wanted or (wanted == ends[-1] and reader.read(1)) or int(self.counts.sum()) != changes:
                 raise UnreadableSnapshot("a block of the wrong length")
 
     def _read_old(self, data: bytes, decompressor: zstandard.ZstdDecompressor) -> None:
         body = self._body = decompressor.decompress(data[1:])
         self.objects, self.frames, self.metrics = _OLD_HEAD.unpack_from(body)
+        if self.objects * self.frames > _MOST_NUMBERS:
+            raise UnreadableSnapshot("a block of the wrong length")
         self.columns, position = [], _OLD_HEAD.size
         self.units, self.has_values = [1] * self.metrics, bytes(self.metrics)
         if data[0] != WITHOUT_UNITS:

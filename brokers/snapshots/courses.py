@@ -2,19 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from brokers.snapshots.blocks import BASE, INTERVALS, TIMES, Block, joined, signed
 from brokers.snapshots.codes import Integers
+from brokers.snapshots.frames import UnreadableSnapshot
 
 _FEW = 4
 """So many objects of a block at most are read one by one."""
+P = ParamSpec("P")
+R = TypeVar("R")
 
 
+def _readable(read: Callable[P, R]) -> Callable[P, R]:
+    """Raises UnreadableSnapshot where columns of a damaged block contradict each other, such as a change in a frame that it has not."""
+
+    @wraps(read)
+    def tried(*arguments: P.args, **named: P.kwargs) -> R:
+        try:
+            return read(*arguments, **named)
+        except UnreadableSnapshot:
+            raise
+        except (ValueError, IndexError, OverflowError) as error:
+            raise UnreadableSnapshot(f"a damaged block: {error}") from error
+
+    return tried
+
+
+@_readable
 def course(blocks: Sequence[Block], places: Sequence[int | None], metrics: Sequence[int]) -> Integers:
     """The codes of one object over the frames of these blocks, at least one, one after the other: `[metric, frame]`; its place in each block. None (0) where
     it is in none, and in a metric that came later."""
@@ -39,6 +59,7 @@ def course(blocks: Sequence[Block], places: Sequence[int | None], metrics: Seque
     return found
 
 
+@_readable
 def times(blocks: Sequence[Block]) -> Integers:
     """Of the frames of these blocks, one after the other: in microseconds after the keyframe of each."""
     passed = np.cumsum(joined(blocks, [TIMES] * len(blocks)).astype(np.int64))
@@ -79,6 +100,7 @@ def _values(stored: npt.NDArray[Any], units: Integers | int) -> Integers:
     return np.where(stored > 0, (stored.astype(np.int64) - 1) * units + 1, 0)
 
 
+@_readable
 def courses_of(blocks: Sequence[Block], ids: Integers, metrics: Sequence[int]) -> Integers:
     """The codes of these objects over the frames of these blocks, at least one and all of the same frames, `[metric, object, frame]`; None (0) of an object
     that is in none of them."""
@@ -122,6 +144,7 @@ def _courses(block: Block, metrics: Sequence[int], places: Integers) -> Integers
     return np.cumsum(found, axis=-1)
 
 
+@_readable
 def codes_at(blocks: Sequence[Block], metrics: Sequence[int], frame: int) -> Integers:
     """The codes of all objects of these blocks, which are of the same frames, at one of these, `[metric, object]`; None (0) in a metric that came later."""
     there, sizes, of = blocks[0].metrics, [block.objects for block in blocks], len(blocks)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import struct
+import tracemalloc
 
 import numpy as np
 import pytest
 import zstandard
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from brokers.snapshots import METRICS, Encoder, UnreadableSnapshot, series_of
@@ -149,3 +150,27 @@ def test_blocks_are_hardly_larger_than_the_polls() -> None:
     ]
     frames = encoded(course)
     assert sum(len(one.data) for one in blocks_of(len(NAMES), frames)) < 1.15 * sum(len(data) for _, data in frames)
+
+
+@settings(max_examples=300)
+@given(st.data())
+def test_a_damaged_block_is_refused_or_read_and_takes_no_more_memory(data: st.DataObject) -> None:
+    dice = random.Random(3)
+    rows_of = [{key: (dice.randrange(900), key % 9, 1, dice.randrange(99) / 5, 9.0, 9.0, None, 5) for key in range(1, 60)} for _ in range(9)]
+    (packed,) = blocks_of(len(NAMES), encoded(rows_of))
+    body = bytearray(zstandard.ZstdDecompressor().decompressobj().decompress(packed.data[1:]))
+    for _ in range(data.draw(st.integers(1, 3))):
+        body[data.draw(st.integers(0, min(len(body) - 1, data.draw(st.sampled_from([90, 400, 10_000])))))] = data.draw(st.integers(0, 255))
+    damaged = bytes([5]) + zstandard.compress(bytes(body))
+    tracemalloc.start()
+    try:
+        block = Block(damaged, zstandard.ZstdDecompressor())
+        course([block], [block.place_of(7)], range(len(NAMES)))
+        courses_of([block], np.arange(1, 99), range(len(NAMES)))
+        codes_at([block], range(len(NAMES)), 4), times([block])
+    except UnreadableSnapshot:
+        pass
+    finally:
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert most < 2**30
