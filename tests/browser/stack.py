@@ -10,6 +10,8 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from brokers.addresses import BrokerAddress
@@ -46,7 +48,7 @@ class Hareline(Site):
             "HARELINE_DEMO_AMQP_URL": "amqp://127.0.0.1:1",  # so that pages of the demo are there; nothing carries out what is planted
             "HARELINE_BROKERS": f"{address.name}={management}",
             "HARELINE_CONTROL": address.name,
-            "HARELINE_LAB": address.name,  # so that experiments can be requested; no process runs them
+            "HARELINE_LAB": address.name,  # so that experiments can be requested; they run in `lab` alone
             "HARELINE_ADMIN_PASSWORD": self.password,
             "HARELINE_NOTIFY_LOOPBACK": "true",
             "HARELINE_POLL_SECONDS": str(poll_seconds),
@@ -65,10 +67,21 @@ class Hareline(Site):
         self._run("receiver", "manage.py", "receiveevents")
         self._run("maintenance", "manage.py", "maintain")
         self._socket.close()
-        pids = [str(process.pid) for process in self.processes]
-        # Ends them when the pipe closes, however this process ends
-        self._guard = subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", *pids], stdin=subprocess.PIPE, start_new_session=True)
+        self._guard = guard_of(self.processes)
         wait_until(self._answers, START_SECONDS)
+
+    @contextmanager
+    def lab(self) -> Iterator[None]:
+        """The lab's process meanwhile: few tests need it."""
+        self._run("lab", "manage.py", "runlab")
+        process = self.processes.pop()
+        guard = guard_of([process])
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            end([process])
+            let_go(guard)
 
     def _run(self, name: str, *arguments: str, keep: int | None = None) -> None:
         with (self.directory / f"{name}.log").open("wb") as log:
@@ -100,13 +113,29 @@ class Hareline(Site):
         for process in self.processes:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
-        for process in self.processes:
-            try:
-                process.wait(STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        if self._guard and self._guard.stdin:
-            self._guard.stdin.close()
-            self._guard.wait(STOP_SECONDS)
+        end(self.processes)
+        if self._guard:
+            let_go(self._guard)
         self._socket.close()
+
+
+def guard_of(processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes]:
+    """Ends them when its pipe closes, however this process ends."""
+    pids = [str(process.pid) for process in processes]
+    return subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", *pids], stdin=subprocess.PIPE, start_new_session=True)
+
+
+def let_go(guard: subprocess.Popen[bytes]) -> None:
+    if guard.stdin:
+        guard.stdin.close()
+    guard.wait(STOP_SECONDS)
+
+
+def end(processes: list[subprocess.Popen[bytes]]) -> None:
+    """Returns when they have ended, those that take too long by a kill."""
+    for process in processes:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()

@@ -21,6 +21,22 @@ def test_on_a_phone_the_question_folds_to_one_line_until_it_is_changed(stack: St
     expect(page.get_by_role("textbox", name="Routing key")).to_be_hidden()
 
 
+def test_from_an_exchange_to_who_would_get_order_new_eu_and_its_path_on_the_map(stack: Stack, page: Page) -> None:
+    page.goto(f"{stack.url}/exchanges/{stack.id_of(page, 'exchanges', 'orders')}/")
+    page.get_by_role("link", name="Trace a message from here").click()
+    page.get_by_role("textbox", name="Routing key").fill("order.new.eu")
+    page.get_by_role("button", name="Explain").click()
+    expect(page.get_by_role("heading", name="It reaches reports, but nobody consumes reports: it waits there.")).to_be_visible()
+    page.get_by_role("link", name="On the map", exact=True).click()
+    expect(page.locator("[data-path-said]")).to_have_text("Step 1 of 2: orders")
+    page.get_by_role("button", name="Next step").click()
+    expect(page.locator("[data-path-said]")).to_contain_text("Step 2 of 2: reports")
+    lit = page.locator(".map-node[data-lit]")
+    expect(lit.and_(page.locator('[aria-label^="exchange orders,"]'))).to_be_visible()
+    expect(lit.and_(page.locator('[aria-label^="queue reports,"]'))).to_have_attribute("data-lit", "now")
+    expect(lit).to_have_count(2)
+
+
 def test_a_message_is_explained_by_keyboard_alone(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/routing/?{stack.here}")
     page.locator("#exchange").focus()

@@ -25,6 +25,7 @@ from dashboard.lab.runner import INTERRUPTED, LEASE, Runner
 from dashboard.models import LabExperiment, User
 from tests.conftest import TestNode
 from tests.every_case import every_case
+from tests.lab.counted import acknowledged
 from tests.waiting import wait_until
 from workers.lab.catalog import PATTERNS
 from workers.lab.plans import ARRANGEMENTS
@@ -84,16 +85,6 @@ def done(found: LabExperiment) -> dict[str, int]:
     return {node["name"]: node["done"] for node in found.measured["nodes"]}
 
 
-def acknowledged(rabbitmq: TestNode, vhost: str) -> dict[str, int]:
-    """What the broker counted, by the name of each node's connection."""
-    names = {one["name"]: one.get("user_provided_name", "") for one in rabbitmq.api("GET", f"vhosts/{vhost}/connections")}
-    counts: dict[str, int] = {}
-    for channel in rabbitmq.api("GET", f"vhosts/{vhost}/channels"):
-        name = names.get(channel["connection_details"]["name"], "").removeprefix("hareline lab ")
-        counts[name] = counts.get(name, 0) + channel.get("message_stats", {}).get("ack", 0)
-    return counts
-
-
 def left(rabbitmq: TestNode) -> list[str]:
     prefix = f"hareline.{installation_id(timezone.now())}.lab."
     return [vhost["name"] for vhost in rabbitmq.api("GET", "vhosts") if vhost["name"].startswith(prefix)]
@@ -104,7 +95,7 @@ def agrees(runner: Runner, rabbitmq: TestNode, found: LabExperiment) -> None:
     before = done(found)
 
     def counted() -> dict[str, int] | None:
-        counts = acknowledged(rabbitmq, found.vhost)
+        counts = acknowledged(rabbitmq.api, found.vhost)
         return counts if all(counts.get(name, 0) >= count for name, count in before.items()) else None
 
     counts = turn(runner, counted)
