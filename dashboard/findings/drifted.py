@@ -13,8 +13,8 @@ from workers.models import Worker
 
 DEPLOYMENT = timedelta(minutes=2)
 """After a worker node left, another one with a new configuration may follow: so long no new drift is reported in its virtual host."""
-OPENS_AFTER = timedelta(seconds=10)
-OPENS_TEXT = "once it was seen for 10 s, but not within 2 min after a worker node of the virtual host left"
+OPENS_AFTER = timedelta(seconds=5)
+OPENS_TEXT = "once it was seen for 5 s, but not within 2 min after a worker node of the virtual host left"
 
 
 def unknown(facts: Facts) -> Iterator[Unsure]:

@@ -23,6 +23,19 @@ LIST_QUEUES = (
 )
 
 
+def evaluate(node: RabbitNode, expression: str) -> str:
+    """The value of an Erlang expression on the node, as text. Raises RuntimeError if the node does not answer."""
+    cookie = (node.directory / "home" / ".erlang.cookie").read_text()
+    command = ["erl_call", "-c", cookie, "-address", f"localhost:{node.ports['distribution']}", "-e"]
+    try:
+        done = subprocess.run(command, input=f"{expression}\n", capture_output=True, text=True, timeout=ERL_CALL_SECONDS, check=False, cwd=node.directory)
+    except subprocess.TimeoutExpired as error:
+        raise RuntimeError(f"{node.name} did not answer {expression}") from error
+    if done.returncode or not done.stdout.startswith("{ok, "):
+        raise RuntimeError(f"{node.name} answered {expression} with {done.stdout} {done.stderr}")
+    return done.stdout.strip().removeprefix("{ok, ").removesuffix("}")
+
+
 class Member(RabbitNode):
     """A node of the cluster: it shares epmd, cookie and user with the first one."""
 
@@ -71,15 +84,8 @@ class Member(RabbitNode):
             raise RuntimeError(f"{self.name} did not join {other.name}: {running} run")
 
     def evaluate(self, expression: str) -> str:
-        """The value of an Erlang expression on the node, as text. Raises RuntimeError if the node does not answer."""
-        command = ["erl_call", "-c", self.cookie, "-address", f"localhost:{self.ports['distribution']}", "-e"]
-        try:
-            done = subprocess.run(command, input=f"{expression}\n", capture_output=True, text=True, timeout=ERL_CALL_SECONDS, check=False, cwd=self.directory)
-        except subprocess.TimeoutExpired as error:
-            raise RuntimeError(f"{self.name} did not answer {expression}") from error
-        if done.returncode or not done.stdout.startswith("{ok, "):
-            raise RuntimeError(f"{self.name} answered {expression} with {done.stdout} {done.stderr}")
-        return done.stdout.strip().removeprefix("{ok, ").removesuffix("}")
+        """As `evaluate`."""
+        return evaluate(self, expression)
 
     def list_queues(self, vhost: str = "/") -> dict[str, tuple[str, int | None]]:
         """{queue: (state, messages)} as `rabbitmqctl list_queues` has it, from the same function."""

@@ -128,3 +128,11 @@ def test_that_a_message_comes_or_goes_does(values: dict[str, Any]) -> None:
     unmoved.read([unacknowledged(24, **still)])
     unmoved.read([unacknowledged(0, **(still | values))])
     assert unmoved.read([unacknowledged(0, **still)]) == {7: NOON}
+
+
+@pytest.mark.parametrize(
+    ("version", "kind", "counts"), [("4.2.1", "classic", True), ("4.3.0", "classic", False), ("4.3.0", "stream", False), ("4.3.0", "quorum", True)]
+)
+def test_since_rabbitmq_4_3_only_quorum_queues_have_a_timeout(version: str, kind: str, counts: bool) -> None:
+    seen = facts(broker=broker(version=version), queues=[unacknowledged(25, type=kind)], workers=[worker()], context=held(task(25)))
+    assert {one.object.kind for one in found(consumer_timeout, seen)} == ({"worker", "queue"} if counts else set())

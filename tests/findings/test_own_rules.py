@@ -10,7 +10,7 @@ import pytest
 from brokers.models import Heartbeat
 from dashboard.findings.facts import Facts
 from dashboard.findings.installation import Installation
-from dashboard.findings.rule import Found
+from dashboard.findings.rule import Found, Unsure
 from dashboard.findings.rules import own_process, own_storage, own_work
 from tests.findings import objects
 from tests.findings.objects import NOON, found
@@ -58,6 +58,28 @@ OLD = NOON - timedelta(minutes=2)
 def test_a_process_that_is_silent_stopped_or_hindered(one: Heartbeat, level: str, title: str) -> None:
     (reported,) = found(own_process, facts(one))
     assert (reported.level, reported.whole_title) == (level, title)
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+@pytest.mark.parametrize(
+    ("beats", "waits"),
+    [
+        ([beat("poller", at=NOON - seconds(19), ended_at=NOON - seconds(19))], True),  # an upgrade starts it again
+        ([beat("poller", at=NOON - seconds(21), ended_at=NOON - seconds(21))], False),
+        ([beat("poller", at=OLD), beat("maintenance", started_at=NOON - seconds(19))], True),  # the machine may have started anew
+        ([beat("poller", at=OLD), beat("maintenance", started_at=NOON - seconds(21))], False),
+        ([beat("poller", at=OLD, ended_at=OLD), beat("maintenance", started_at=NOON - seconds(3))], True),
+        ([beat("poller", problem="the database is locked"), beat("maintenance", started_at=NOON - seconds(3))], False),
+        ([beat("poller", at=NOON - seconds(16))], False),  # killed, or it stands still
+    ],
+)
+def test_a_process_that_may_still_start_is_not_missed_yet_and_what_is_open_stays(beats: list[Heartbeat], waits: bool) -> None:
+    (one,) = objects.look(own_process, facts(*beats))
+    assert isinstance(one, Unsure) is waits
+    assert not isinstance(one, Unsure) or one.covers("process", "", "poller")
 
 
 def test_one_that_was_never_started_and_one_of_several_that_was_killed() -> None:

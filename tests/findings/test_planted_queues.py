@@ -11,6 +11,7 @@ import pytest
 
 from dashboard.findings.rule import Evidence, read_body
 from dashboard.models import Finding, RuleSetting
+from script.soak_parts.cluster import evaluate
 from tests.conftest import TestNode
 from tests.findings.planted import Planted
 from tests.waiting import wait_until
@@ -177,18 +178,29 @@ def test_a_queue_that_lost_its_single_active_consumer_stands_still_whatever_the_
     assert planted.open() == {}
 
 
-def test_transient_queues_are_found_on_the_version_that_deprecates_them_alone(planted: Planted) -> None:
+def test_what_rabbitmq_4_deprecates_or_ignores_is_found_on_it_alone(planted: Planted) -> None:
+    """The policy is as an upgrade from RabbitMQ 3 leaves it, in the node's own store: its API refuses a new one."""
     planted.channel.queue_declare("transient", durable=False, auto_delete=False, exclusive=False)
+    definition = '[{<<"pattern">>, <<"^x">>}, {<<"definition">>, [{<<"ha-mode">>, <<"all">>}]}, {<<"priority">>, 0}, {<<"apply-to">>, <<"all">>}]'
+    is_new = planted.node.version >= "4"
+    if is_new:
+        evaluate(planted.node, f'rabbit_db_rtparams:set(<<"{planted.vhost}">>, <<"policy">>, <<"mirrored">>, {definition}).')
+    else:
+        planted.node.api("PUT", f"policies/{planted.vhost}/mirrored", {"pattern": "^x", "definition": {"ha-mode": "all"}})
     planted.settle()
-    planted.poll(3)
-    if planted.node.version < "4":
+    planted.poll(2)
+    if not is_new:
         assert planted.open() == {}
         return
-    (finding,) = planted.open().values()
-    assert (finding.rule, finding.level, finding.name) == ("broker_version", "notice", planted.vhost)
-    assert "transient queues" in finding.title and value(finding, "Transient queues") == "1: transient"
+    found = {one.title.removeprefix(f"{planted.vhost} "): one for one in Finding.objects.filter(closed_at=None, vhost=planted.vhost)}
+    mirrored, transient = "has policies that mirror queues, without effect", "has transient queues that RabbitMQ 4.3 refuses"
+    assert {title: (one.rule, one.level) for title, one in found.items()} == {
+        mirrored: ("broker_version", "warning"), transient: ("broker_version", "notice"),
+    }  # fmt: skip
+    assert (value(found[mirrored], "Policies"), value(found[transient], "Transient queues")) == ("mirrored", "1: transient")
 
     planted.channel.queue_delete("transient")
+    planted.node.api("DELETE", f"policies/{planted.vhost}/mirrored")
     planted.settle()
     planted.poll(9)
     assert planted.open() == {}

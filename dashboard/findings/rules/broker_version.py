@@ -22,7 +22,7 @@ NAME = "Not as this version of the broker requires it"
 ABOUT = "Transient queues, mirrored policies, shared prefetch counts and quorum queues where the version of RabbitMQ or Celery does not support them."
 NEEDS = ("broker", parts.QUEUES)
 THRESHOLDS = ()
-OPENS_AFTER = timedelta(seconds=10)
+OPENS_AFTER = timedelta(seconds=5)
 CLEARS_AFTER = timedelta(minutes=1)
 
 DEPRECATED = (4, 0)

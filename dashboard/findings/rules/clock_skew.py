@@ -19,7 +19,7 @@ NAME = "Clock off"
 ABOUT = "The clock of a worker node, or of a node of the broker, differs from Hareline's."
 NEEDS = ()
 THRESHOLDS = (Threshold("seconds", "Difference", levels.CLOCK_SKEW_SECONDS, "s", least=1, most=3600),)
-OPENS_AFTER = timedelta(seconds=30)
+OPENS_AFTER = timedelta(seconds=5)  # what is compared are the extremes of many events, which a single odd one does not move
 CLEARS_AFTER = timedelta(seconds=30)
 
 BADLY = 60.0

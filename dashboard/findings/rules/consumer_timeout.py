@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from brokers import parts
 from brokers.models import Queue
+from brokers.routing.queue_types import QUORUM
 from brokers.routing.versions import version_tuple
 from dashboard.findings import queues
 from dashboard.findings.facts import Facts
@@ -32,6 +33,8 @@ SINCE = (3, 8, 15)
 """Earlier versions of RabbitMQ wait for ever."""
 OWN_SINCE = (3, 12)
 """Earlier ones know no timeout of a queue."""
+QUORUM_ALONE_SINCE = (4, 3)
+"""From then on it is the queues that wait, and classic queues and streams wait for ever."""
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
@@ -63,6 +66,8 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
 
 def of_queue(queue: Queue | None, facts: Facts) -> timedelta | None:
     """The timeout of a queue: its own, by argument or policy (since RabbitMQ 3.12), or else the broker's; None where it waits for ever."""
+    if queue is not None and queue.type != QUORUM and version_tuple(facts.its_broker.version) >= QUORUM_ALONE_SINCE:
+        return None
     own = _own(queue, facts)
     return facts.context.consumer_timeout if own is None else timedelta(milliseconds=own)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
+from brokers.clock import is_within
 from brokers.polling.share import lives
 from dashboard.findings.facts import Facts
-from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold
+from dashboard.findings.rule import Cause, Evidence, Found, Link, Object, Report, Threshold, Unsure
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting
 from dashboard.layout.levels import Word
@@ -18,7 +19,10 @@ NAME = "Hareline’s process missing"
 ABOUT = "A process of Hareline is not running, stands still, lags behind, or can't do its work."
 NEEDS = ()
 THRESHOLDS = (Threshold("tail", "The web process behind by", 10, "s", least=1),)
-OPENS_AFTER = timedelta(seconds=20)  # an upgrade ends and starts them one after the other
+OPENS_AFTER = timedelta(seconds=10)  # two of its heartbeats; a missing one has missed three already
+PATIENCE = timedelta(seconds=20)
+"""An upgrade ends and starts processes one after the other: so long one that ended in good order is not missed, nor any after the start of what looks."""
+OPENS_TEXT = "once it was seen for 10 s, but not within 20 s after the process was stopped in good order or maintenance was started"
 CLEARS_AFTER = timedelta(seconds=10)
 
 WORK = {
@@ -38,13 +42,26 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
         if text:
             why[kind] = (text, "warning")
     for kind, (text, level) in why.items():
-        yield _found(kind, text, level, facts)
+        if _may_still_start(kind, facts):
+            yield Unsure("it may still be starting", kind="process", name=kind)
+        else:
+            yield _found(kind, text, level, facts)
     for sentence in processes.conflicts(beats, now):
         yield _conflict(sentence)
     behind = max(((beat.measured or {}).get("tail_seconds") or 0.0 for beat in beats if lives(beat, now)), default=0.0)
     if behind >= thresholds.of(KEY, "tail", name="web"):
         text = f"it is {formatting.duration(behind)} behind the database, so that open pages show what was"
         yield _found("web", text, "warning", facts, "tail")
+
+
+def _may_still_start(kind: str, facts: Facts) -> bool:
+    """Not one that lives and reports a problem."""
+    latest = max((beat for beat in facts.beats if beat.kind == kind), key=lambda beat: beat.at, default=None)
+    if latest is not None and lives(latest, facts.now):
+        return False
+    looking = [beat.started_at for beat in facts.beats if beat.kind == "maintenance" and beat.started_at and lives(beat, facts.now)]
+    moments = [*looking, *([latest.ended_at] if latest is not None and latest.ended_at else [])]
+    return any(is_within(moment, facts.now, PATIENCE) for moment in moments)
 
 
 def _found(kind: str, text: str, level: Word, facts: Facts, detail: str = "") -> Found:
