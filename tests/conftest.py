@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import secrets
 import shutil
 import tempfile
@@ -27,7 +28,7 @@ from tests import external_broker, hypothesis_profiles, postgres
 from tests.external_broker import ExternalBroker
 from tests.fault_server import FaultServer, running_fault_server
 from tests.prepared_data import schema
-from tests.scheduling import Units, rank
+from tests.scheduling import Units, computes, rank
 from tests.shared_run import PLUGINS, STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
 
 SHARED_RUN = pytest.StashKey[SharedRun]()
@@ -44,6 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SHARED_RUN] = SharedRun()
     else:
         gc.disable()  # until everything is collected (below)
+    if process := getattr(config, "workerinput", None):
+        # Who waits for a page or a worker goes on at once when it comes, and whoever computes takes what is left
+        os.nice(5 if computes(process["workerid"], process["workercount"]) else 0)
 
 
 def pytest_configure_node(node: Any) -> None:

@@ -1,10 +1,12 @@
-"""Which process of a run takes which tests: modules stay whole, so that their fixtures are made once, and the longest begin first."""
+"""Which process of a run takes which tests: modules stay whole, so that their fixtures are made once. Some processes begin with what waits for programs, the
+others with what computes: else all would wait at the same time, with the machine idle, and compute at the same time later."""
 
 from __future__ import annotations
 
 from functools import cache
 
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 # What shares a stack of programs, which takes seconds to start and goes on working until the last of its tests.
 # (xdist's own groups do nothing with pytest 9.2: pytest-xdist issue 1386.)
@@ -12,34 +14,52 @@ TOGETHER = {
     "browser": ("tests/browser/",),
     "faults": tuple(f"tests/faults/test_{name}.py" for name in ("faults", "kills", "stopped", "damaged")),
 }
-# By the time that they take, so that no long one is left for the end; the others follow as they are found
-LONGEST = (
+# Both by the time that they take, so that no long one is left for the end; the others follow as they are found
+WAITING = (
     "tests/browser/",
     "tests/faults/",
-    "tests/scripts/",
-    "tests/workers/test_watching.py",
-    "tests/lab/test_live.py",
-    "tests/workers/control/test_real_workers.py",
     "tests/findings/test_planted_queues.py",
-    "tests/workers/test_watching_faults.py",
-    "tests/api/test_without_database.py",
+    "tests/scripts/",
     "tests/workers/test_tasks_watched.py",
-    "tests/brokers/test_parts.py",
+    "tests/workers/test_watching.py",
+    "tests/workers/test_watching_faults.py",
     "tests/workers/test_tasks_after_restarts.py",
-    "tests/workers/test_own_names.py",
-    "tests/workers/test_user_app.py",
+    "tests/workers/control/",
+    "tests/workers/test_beat.py",
+    "tests/workers/test_inspector.py",
     "tests/workers/test_sender.py",
+    "tests/workers/test_own_names.py",
+    "tests/lab/test_live.py",
+    "tests/workers/test_connection_cuts.py",
+    "tests/workers/test_receiveevents.py",
+    "tests/workers/test_user_app.py",
+    "tests/workers/test_definition_events.py",
+    "tests/workers/test_field_tasks_live.py",
+    "tests/dashboard/test_explain",
+    "tests/notifications/test_kill.py",
+    "tests/notifications/test_sending.py",
+    "tests/live/test_tail_faults.py",
+    "tests/brokers/test_management_api.py",
+    "tests/brokers/test_pollbrokers.py",
+)
+COMPUTING = (
     "tests/api/test_hostile_values.py",
-    "tests/brokers/routing/test_random_topologies.py",
-    "tests/brokers/test_gaps.py",
-    "tests/pages/test_old_parts.py",
-    "tests/pages/test_query_counts.py",
+    "tests/rights/test_doors.py",
     "tests/api/test_schema.py",
-    "tests/api/test_routing_bad_input.py",
-    "tests/dashboard/test_explain_bad_input.py",
+    "tests/pages/test_scoped_viewer.py",
+    "tests/pages/test_past_moments.py",
+    "tests/api/test_without_database.py",
+    "tests/brokers/test_parts.py",
+    "tests/brokers/test_inventory.py",
+    "tests/brokers/test_packed_polls.py",
+    "tests/pages/test_damaged_history.py",
+    "tests/pages/test_query_counts.py",
+    "tests/brokers/routing/test_random_topologies.py",
 )
 # Of those that share something: what leaves it as the others would not want to find it
 LAST = ("tests/browser/test_broker_stopped.py",)
+# As many processes as cores compute, where there are more than these
+CORES = 2
 
 
 def unit(nodeid: str) -> str:
@@ -50,10 +70,24 @@ def unit(nodeid: str) -> str:
 @cache
 def rank(module: str) -> tuple[int, bool]:
     """`module`: a node id up to its first "::"."""
-    place = next((number for number, beginning in enumerate(LONGEST) if module.startswith(beginning)), len(LONGEST))
+    longest = WAITING + COMPUTING
+    place = next((number for number, beginning in enumerate(longest) if module.startswith(beginning)), len(longest))
     return place, module.startswith(LAST)
+
+
+def computes(process: str, processes: int) -> bool:
+    """Whether `process` ("gw0", "gw1" …) of `processes` begins with what computes."""
+    return int(process.removeprefix("gw")) >= max(processes - CORES, 1)
 
 
 class Units(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         return unit(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        """Its own kind first, then what is left."""
+        own = computes(node.gateway.id, self.numnodes)
+        first = next((name for name, tests in self.workqueue.items() if next(iter(tests)).startswith(WAITING) is not own), None)
+        if first is not None:
+            self.workqueue.move_to_end(first, last=False)
+        super()._assign_work_unit(node)

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import pytest
 from django.core.management import call_command
@@ -20,8 +21,11 @@ from dashboard.models import User
 from tests.conftest import TestNode
 from tests.every_case import every_case
 from tests.fault_server import Answer, FaultServer
+from tests.scheduling import COMPUTING, TOGETHER, WAITING, computes, rank, unit
 from tests.waiting import wait_until
 from tests.workers.conftest import GUARD
+
+ROOT = Path(__file__).parent.parent
 
 
 def get(url: str) -> tuple[int, bytes]:
@@ -122,3 +126,14 @@ def test_every_case_that_is_wrong_is_reported_by_its_name() -> None:
     with pytest.raises(AssertionError, match=r"(?s)2 of 4 cases.*case 1.*of a fixture.*case 3"):
         even(fixture="of a fixture")
     assert (tried, list(inspect.signature(even).parameters)) == ([1, 2, 3, 4], ["fixture"])
+
+
+def test_modules_that_wait_and_those_that_compute_are_there_and_begin_in_processes_of_their_own() -> None:
+    named = [*WAITING, *COMPUTING, *(name for names in TOGETHER.values() for name in names)]
+    assert [name for name in named if not list(ROOT.glob(f"{name}*"))] == []
+    assert [computes(f"gw{number}", 6) for number in range(6)] == [False] * 4 + [True] * 2
+    assert [computes(f"gw{number}", 2) for number in range(2)] == [False, True]
+    assert not computes("gw0", 1)
+    assert rank("tests/browser/test_map.py") < rank("tests/browser/test_broker_stopped.py") < rank(COMPUTING[0]) < rank("tests/pages/test_queues.py")
+    assert unit("tests/browser/test_map.py::test_a") == unit("tests/browser/test_why.py::test_b") == "browser"
+    assert unit("tests/pages/test_queues.py::test_a[1]") == "tests/pages/test_queues.py"
