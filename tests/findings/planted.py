@@ -6,12 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import amqp
+from django.test import Client
 
 from brokers import store
 from brokers.models import Broker
 from brokers.polling.poll_memory import PollMemory
+from brokers.queries import kept
 from dashboard.findings.evaluation import Evaluation
-from dashboard.models import Finding
+from dashboard.models import Finding, User
 from tests.brokers.management import InstantApi
 from tests.brokers.polled import poll_once, save_whole_poll
 from tests.conftest import TestNode
@@ -75,6 +77,14 @@ class Planted:
     def open(self) -> dict[tuple[str, str], Finding]:
         """By (rule, name) the open findings of this virtual host. Other tests use the same broker."""
         return {(one.rule, one.name): one for one in Finding.objects.filter(closed_at=None, vhost=self.vhost)}
+
+    def marks(self) -> dict[str, list[str]]:
+        """The titles of findings on the map, by the name of what they stand at; of all rules."""
+        kept.forget()
+        person, client = User.objects.get_or_create(username="ada", defaults={"is_superuser": True, "is_staff": True})[0], Client()
+        client.force_login(person)
+        nodes = client.get("/api/v1/map", {"broker": self.broker.name, "vhost": self.vhost}).json()["nodes"]
+        return {node["name"]: [mark["text"] for mark in node["marks"]] for node in nodes if node["marks"]}
 
     def end(self) -> None:
         for link in self._links:

@@ -1,4 +1,8 @@
-"""Worker nodes whose pool has another size than their autoscaler allows: it changes it back."""
+"""Worker nodes whose pool has another size than their autoscaler allows.
+
+pool_grow and pool_shrink lead to no such pool: Celery refuses them beside an autoscaler, and before 5.0 moved its range with them. A lower range does:
+it ends idle processes alone, and the autoscaler ends others only once nothing was received for half a minute.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,19 @@ from dashboard.findings.thresholds import Thresholds
 
 KEY = "autoscale_conflict"
 NAME = "Autoscaler against pool size"
-ABOUT = "The pool of a worker node is larger or smaller than its autoscaler allows, which changes it back."
+ABOUT = "The pool of a worker node is larger or smaller than its autoscaler allows."
 NEEDS = ("broker",)
 THRESHOLDS = ()
 OPENS_AFTER = timedelta(minutes=1)  # an autoscaler looks every second, and shrinks after half a minute
 CLEARS_AFTER = timedelta(seconds=30)
+
+TOO_MANY = "The autoscaler ends processes only once nothing was received for half a minute: on a node that always works, those beyond its range stay."
+TOO_FEW = "The node does fewer tasks at once than it is meant to, and the autoscaler adds processes only for tasks that it has received."
+LARGER = [
+    Cause("The range was lowered while processes were busy: Celery then ends idle ones alone."),
+    Cause("A program changed the pool by itself, beside the autoscaler."),
+]
+SMALLER = [Cause("Processes end again and again, by a signal or for want of memory."), Cause("A program changed the pool by itself, beside the autoscaler.")]
 
 
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
@@ -30,11 +42,14 @@ def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
             Object("worker", worker.hostname, worker.vhost, worker.pk),
             "notice",
             f"has a pool of {size:,}, and its autoscaler allows {least:,} to {most:,}",
-            summary="Its pool was grown or shrunk beyond the bounds of its autoscaler.",
-            meaning="The autoscaler undoes the change, or keeps a pool that nobody chose: both can’t decide the size.",
+            summary="Its range was changed, or its pool was changed by something else." if size > most else "Processes of its pool ended, or were ended.",
+            meaning=TOO_MANY if size > most else TOO_FEW,
             evidence=[Evidence("Pool", f"{size:,}", worker.inspected_at), Evidence("Autoscaler", f"{least:,} to {most:,}", worker.inspected_at)],
-            causes=[Cause("Somebody grew or shrank the pool (pool_grow, pool_shrink) of a node that was started with --autoscale.")],
-            to_do=["Change the autoscaler’s bounds instead of the pool, or start the node without --autoscale."],
+            causes=LARGER if size > most else SMALLER,
+            to_do=[
+                "Start the node again with the range that it should have (--autoscale=max,min), or give it a range that holds its pool.",
+                "Change the range instead of the pool.",
+            ],
             links=[Link("Open the worker node", "worker", worker.pk)],
             clears="when the pool is within the bounds",
         )
