@@ -22,7 +22,7 @@ def environment(**options: Any) -> Environment:
     """What these templates print with; Django's Jinja2 backend calls it with its options."""
     made = Environment(**{**options, "undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True})  # noqa: S701  (Django's options switch autoescape on)
     made.filters |= {"number": formatting.number, "json_text": json_text}
-    made.globals |= {name: getattr(symbols, name) for name in ("icon", "shape", "sparkline", "depth_bar")}
+    made.globals |= {name: getattr(symbols, name) for name in ("icon", "shape", "sparkline", "depth_bar", "renews_content")}
     made.globals["moment_text"] = formatting.moment_text
     return made
 

@@ -14,7 +14,6 @@ from urllib.parse import urlencode
 import msgspec
 from django.conf import settings
 from django.http import Http404, HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 
 from brokers import queries
@@ -22,6 +21,7 @@ from brokers.errors import NotRecorded
 from brokers.models import Broker
 from dashboard.findings.open_now import OpenNow, open_now
 from dashboard.layout import formatting, levels
+from dashboard.layout.named_addresses import address_of
 from dashboard.layout.past_frame import PastFrame
 from dashboard.layout.past_requests import NOW, WITH_HISTORY, address_at
 from dashboard.layout.virtual_hosts import virtual_hosts
@@ -181,7 +181,7 @@ class Shell:
     def pages(self) -> list[Link]:
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
         links = [
-            Link(name, reverse(route) + self.query, icon, here in routes, HINTS.get(name, name), name in UNDER_MORE) for name, route, icon, routes in PAGES
+            Link(name, address_of(route) + self.query, icon, here in routes, HINTS.get(name, name), name in UNDER_MORE) for name, route, icon, routes in PAGES
         ]
         return [self._counted(link) if link.name == "Findings" else link for link in links]
 
@@ -194,18 +194,18 @@ class Shell:
         """The pages about this page's subject, this one among them; none above an object's own page, and where there is but one."""
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
         found = next((sections for sections in SECTIONS.values() if here in [route for _, route in sections]), ())
-        return [Link(name, reverse(route) + self.query, current=here == route) for name, route in found] if len(found) > 1 else []
+        return [Link(name, address_of(route) + self.query, current=here == route) for name, route in found] if len(found) > 1 else []
 
     @cached_property
     def lately(self) -> str:
         """What changed in the last ten minutes."""
-        return f"{reverse('changes')}{self.query or '?'}{'&' if self.query else ''}q=since:-10min"
+        return f"{address_of('changes')}{self.query or '?'}{'&' if self.query else ''}q=since:-10min"
 
     @cached_property
     def list_address(self) -> str:
         """The list that a switch of broker or virtual host leads to: this page, or the one above the object it shows."""
         here = self.request.resolver_match.url_name if self.request.resolver_match else ""
-        return next((reverse(route) for _, route, _, routes in PAGES if here in routes), reverse("overview"))
+        return next((address_of(route) for _, route, _, routes in PAGES if here in routes), address_of("overview"))
 
     @cached_property
     def topics(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Icons, shapes of levels, levels' badges, sparklines and options as HTML, for templates of both kinds; each is made once for the same arguments."""
+"""Icons, shapes of levels, badges, sparklines, options and attributes as HTML, for both kinds of templates; each is made once for the same arguments."""
 
 from __future__ import annotations
 
@@ -55,6 +55,13 @@ def _sparkline(values: tuple[float | None, ...], width: int, height: int, kind: 
         '<path class="spark-area" d="{}"/><path class="spark-line" d="{}"/>{}</svg>',
         f" spark-{kind}" if kind else "", width, height, width, height, sparklines.text(known), spark.area, spark.line, dot,
     )  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def renews_content(show: str = "") -> SafeString:
+    """The attributes of a link or form whose answer, a whole page, htmx puts in place of the content, under its own address. `show`: "top" scrolls there."""
+    swap = f"morph:outerHTML show:window:{show}" if show else "morph:outerHTML"
+    return format_html('hx-boost="true" hx-target="#content" hx-select="#content" hx-swap="{}" hx-sync="#content:replace"', swap)
 
 
 def options(names: Sequence[str]) -> SafeString:

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import msgspec
-from django.urls import reverse
 
+from dashboard.layout.named_addresses import address_of
 from dashboard.people.access import Action, Rights
 
 
@@ -19,7 +19,7 @@ class BulkAct(msgspec.Struct, frozen=True):
 
     @property
     def address(self) -> str:
-        return reverse(self.route)
+        return address_of(self.route)
 
 
 ACTS: tuple[BulkAct, ...] = (

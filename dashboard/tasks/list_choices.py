@@ -8,11 +8,11 @@ from urllib.parse import urlencode
 
 import msgspec
 from django.contrib.auth.models import AnonymousUser
-from django.urls import reverse
 
 from brokers.scope import Scope
 from dashboard import queries
 from dashboard.layout.addresses import Heading, ListAddress
+from dashboard.layout.named_addresses import address_of
 from dashboard.models import TaskView, User
 from dashboard.people.access import rights_of
 from dashboard.tasks import bulk
@@ -75,7 +75,7 @@ class ListChoices:
     @property
     def exports(self) -> list[tuple[str, str]]:
         """The whole list as files, with its filter and columns."""
-        there = ListAddress.at(reverse("task_export"), self.address)
+        there = ListAddress.at(address_of("task_export"), self.address)
         return [("CSV", there.with_(format="csv", sort=None)), ("JSON, an object a line", there.with_(format="json", sort=None))]
 
     @cached_property
@@ -94,7 +94,7 @@ class ListChoices:
     @property
     def keep_address(self) -> str:
         """Where this list is kept under a name; "" for who is not logged in."""
-        there = ListAddress.at(reverse("task_views"), self.address)
+        there = ListAddress.at(address_of("task_views"), self.address)
         return there.with_() if self.user and self.user.pk else ""
 
 
@@ -106,4 +106,4 @@ def view_parts(view: TaskView) -> dict[str, str]:
 
 def view_address(view: TaskView) -> str:
     parts = view_parts(view)
-    return f"{reverse('tasks')}?{urlencode(parts)}" if parts else reverse("tasks")
+    return f"{address_of('tasks')}?{urlencode(parts)}" if parts else address_of("tasks")

@@ -26,6 +26,7 @@ from dashboard.tasks import filter as task_filter
 from dashboard.tasks import visibility as task_limits
 from dashboard.tasks.list_choices import ListChoices
 from dashboard.tasks.row import task_row
+from dashboard.tasks.row_cells import RowCells
 from workers import queries
 from workers.models import EventSource, Worker
 from workers.task_filter import TaskFilter
@@ -267,6 +268,10 @@ class TaskList(Filtered, ListChoices):
     @property
     def several_vhosts(self) -> bool:
         return self.vhost is None and len({task.vhost for task in self.page.items}) > 1
+
+    @property
+    def row_cells(self) -> RowCells:
+        return RowCells(self.columns, self.several_vhosts, self.several_brokers)
 
     @property
     def topics(self) -> list[str]:

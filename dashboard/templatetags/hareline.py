@@ -9,13 +9,15 @@ from typing import Any
 
 from django import template
 from django.http import HttpRequest
+from django.template import defaulttags
 from django.template.loader import render_to_string
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
 
 from brokers.models import Connection, Exchange, Queue
 from dashboard.layout import compiled, formatting, glossary, symbols
+from dashboard.layout.named_addresses import address_of
 from dashboard.layout.past_requests import address_at
 from dashboard.layout.spans import spans
 from workers.models import Task, Worker
@@ -36,6 +38,7 @@ register.simple_tag(symbols.level, name="level")
 register.simple_tag(symbols.sparkline, name="sparkline")
 register.simple_tag(symbols.depth_bar, name="depth_bar")
 register.simple_tag(symbols.options, name="options")
+register.simple_tag(symbols.renews_content, name="renews_content")
 
 
 @register.filter
@@ -54,6 +57,27 @@ def moment(value: datetime | None, now: datetime) -> str:
 def iso(value: datetime | None) -> str:
     """For `<time datetime>`; "" for None."""
     return "" if value is None else value.isoformat()
+
+
+class NamedAddress(template.Node):
+    """`{% url "about" %}`."""
+
+    child_nodelists = ()
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def render(self, context: template.Context) -> str:
+        return escape(address_of(self._name)) if context.autoescape else address_of(self._name)
+
+
+@register.tag
+def url(parser: template.base.Parser, token: template.base.Token) -> template.Node:
+    """Django's own; an address without arguments is looked up once. Looked up all the same where it is missing, so that the error is the same too."""
+    made = defaulttags.url(parser, token)
+    name = made.view_name.var
+    is_plain = isinstance(name, str) and not (made.args or made.kwargs or made.asvar or made.view_name.filters)
+    return NamedAddress(name) if is_plain else made
 
 
 @register.simple_tag
@@ -88,13 +112,6 @@ def switchers(context: template.Context) -> dict[str, Any]:
     broker = shown.broker if shown else shell.broker
     vhost = shown.vhost if shown else shell.vhost
     return {"shell": shell, "broker": broker, "broker_level": shell.level_of(broker), "vhost": vhost, "vhosts": shell.vhosts_of(broker)}
-
-
-@register.simple_tag
-def renews_content(show: str = "") -> SafeString:
-    """The attributes of a link or form whose answer, a whole page, htmx puts in place of the content, under its own address. `show`: "top" scrolls there."""
-    swap = f"morph:outerHTML show:window:{show}" if show else "morph:outerHTML"
-    return format_html('hx-boost="true" hx-target="#content" hx-select="#content" hx-swap="{}" hx-sync="#content:replace"', swap)
 
 
 @register.simple_tag

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from dashboard.connections.owners import Owner
 from dashboard.layout.compiled import environment, render_rows
 from dashboard.live.rows import LiveRow
 from dashboard.tasks.columns import COLUMNS, USUAL
+from dashboard.tasks.row_cells import RowCells
 from dashboard.workers.board import BoardNode
 from workers.models import Worker
 
@@ -26,7 +28,7 @@ class Anything(dict[str, str]):
 
 
 def row(**fixed: Any) -> LiveRow:
-    known: dict[str, Any] = {"url": "/queues/1/", "broker": None, "features": [EVIL], "stale": True}
+    known: dict[str, Any] = {"url": "/queues/1/", "broker": "b", "features": [EVIL], "stale": True}
     cells = dict.fromkeys(("level", "consumers", "state", "received", "started", "ended", "runtime", "eta", "slots"), "<b>made here</b>")
     return LiveRow("queue-1", Anything(), Anything(), {"bar_ready": 1.0, "bar_all": 2.0, EVIL: None}, cells, Anything({**known, **fixed}))  # type: ignore[arg-type]
 
@@ -41,9 +43,10 @@ def rows_of(kind: str) -> list[Any]:
 
 @pytest.mark.parametrize("kind", ["queues", "exchanges", "tasks", "connections", "workers"])
 def test_names_are_escaped_and_only_cells_made_here_are_html(kind: str) -> None:
-    more: dict[str, Any] = {"selectable": True, "selected": (), "columns": [COLUMNS[key] for key in USUAL]}
+    more: dict[str, Any] = {"selectable": True, "selected": (), "cells": RowCells([COLUMNS[key] for key in (*USUAL, "sender")], True, True)}
     html = render_rows(kind, rows_of(kind), several_vhosts=False, several_brokers=False, now=None, **more)
     assert "<script" not in html and ESCAPED in html
+    assert (escape(EVIL) in html) is (kind == "tasks")
     assert ("<b>made here</b>" in html) is (kind != "exchanges")
 
 

@@ -73,7 +73,7 @@ def test_the_newest_task_comes_first_as_a_live_row(person: Client, broker: Broke
         ({"state": "UNKNOWN", "last_seen_state": "STARTED"}, '<span class="task-seen">, last seen started</span>'),
         ({"state": "RETRY", "retries": 2}, '<td role="cell" class="num retries-cell" data-text="retries">2</td>'),
         ({"name": None}, "name unknown"),
-        ({"args": "(1,)", "kwargs": "{'eu': True}"}, "(1,) {&#39;eu&#39;: True}"),
+        ({"args": "(1,)", "kwargs": "{'eu': True}"}, "(1,) {&#x27;eu&#x27;: True}"),
         ({"args": None, "kwargs": None}, '<bdi data-text="arguments">–</bdi>'),
         ({"runtime_seconds": 0.0123}, ">12 ms<"),
     ],
