@@ -28,7 +28,7 @@ from tests import external_broker, hypothesis_profiles, postgres
 from tests.external_broker import ExternalBroker
 from tests.fault_server import FaultServer, running_fault_server
 from tests.prepared_data import schema
-from tests.scheduling import Units, computes, rank
+from tests.scheduling import Units, collects, computes, rank
 from tests.shared_run import PLUGINS, STATISTICS_INTERVAL_MS, SharedRun, node_directory, only_one
 
 SHARED_RUN = pytest.StashKey[SharedRun]()
@@ -60,8 +60,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Units:
-    config.option.loadscopereorder = False  # the order of the collection counts
     return Units(config, log)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    process = getattr(config, "workerinput", None)
+    if process is None or not collection_path.is_relative_to(config.rootpath):
+        return None
+    path = collection_path.relative_to(config.rootpath).as_posix()
+    return None if collects(path, process["workerid"], process["workercount"]) else True
 
 
 @pytest.hookimpl(trylast=True)

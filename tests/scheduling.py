@@ -1,10 +1,14 @@
-"""Which process of a run takes which tests: modules stay whole, so that their fixtures are made once. Some processes begin with what waits for programs, the
-others with what computes: else all would wait at the same time, with the machine idle, and compute at the same time later."""
+"""Which process of a run takes which tests: modules stay whole, so that their fixtures are made once. Some processes take what waits for programs, the others
+what computes: else all would wait at the same time, with the machine idle, and compute at the same time later."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
+from itertools import chain
+from typing import Any
 
+import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
@@ -58,8 +62,8 @@ COMPUTING = (
 )
 # Of those that share something: what leaves it as the others would not want to find it
 LAST = ("tests/browser/test_broker_stopped.py",)
-# As many processes as cores compute, where there are more than these
-CORES = 2
+WAIT = 4
+"""So many processes of a run wait, where there are more; the others compute."""
 
 
 def unit(nodeid: str) -> str:
@@ -76,18 +80,44 @@ def rank(module: str) -> tuple[int, bool]:
 
 
 def computes(process: str, processes: int) -> bool:
-    """Whether `process` ("gw0", "gw1" …) of `processes` begins with what computes."""
-    return int(process.removeprefix("gw")) >= max(processes - CORES, 1)
+    """Whether `process` ("gw0", "gw1" …) of `processes` takes what computes; with few of them, all take everything."""
+    return processes > WAIT and int(process.removeprefix("gw")) >= WAIT
+
+
+def collects(path: str, process: str, processes: int) -> bool:
+    """Whether a process has anything to do with `path` ("tests/pages" or "tests/pages/test_login.py"), so that it need not import the rest."""
+    if processes <= WAIT or not path.endswith(".py"):
+        return True
+    return path.startswith(WAITING) is not computes(process, processes)
 
 
 class Units(LoadScopeScheduling):
+    """As LoadScopeScheduling, for processes of which each has collected what is its own."""
+
+    def __init__(self, config: pytest.Config, log: Any) -> None:
+        super().__init__(config, log)
+        self._takes: dict[WorkerController, set[str]] = {}
+
     def _split_scope(self, nodeid: str) -> str:
         return unit(nodeid)
 
-    def _assign_work_unit(self, node: WorkerController) -> None:
-        """Its own kind first, then what is left."""
-        own = computes(node.gateway.id, self.numnodes)
-        first = next((name for name, tests in self.workqueue.items() if next(iter(tests)).startswith(WAITING) is not own), None)
+    def add_node_collection(self, node: WorkerController, collection: Sequence[str]) -> None:
+        super().add_node_collection(node, collection)
+        self._takes[node] = {unit(test) for test in collection}
+
+    def schedule(self) -> None:
+        if self.collection is None:
+            self.collection = list(dict.fromkeys(chain.from_iterable(self.registered_collections.values())))
+            for test in self.collection:
+                self.workqueue.setdefault(unit(test), {})[test] = False
+        for node in self.nodes * 2:  # a process runs no test before it knows the next one, so it needs more than a unit of one
+            self._reschedule(node)
+
+    def _reschedule(self, node: WorkerController) -> None:
+        takes = self._takes[node]
+        first = next((name for name in self.workqueue if name in takes), None)
         if first is not None:
             self.workqueue.move_to_end(first, last=False)
-        super()._assign_work_unit(node)
+            super()._reschedule(node)
+        elif not node.shutting_down:
+            node.shutdown()

@@ -21,7 +21,7 @@ from dashboard.models import User
 from tests.conftest import TestNode
 from tests.every_case import every_case
 from tests.fault_server import Answer, FaultServer
-from tests.scheduling import COMPUTING, TOGETHER, WAITING, computes, rank, unit
+from tests.scheduling import COMPUTING, TOGETHER, WAITING, collects, computes, rank, unit
 from tests.waiting import wait_until
 from tests.workers.conftest import GUARD
 
@@ -132,8 +132,10 @@ def test_modules_that_wait_and_those_that_compute_are_there_and_begin_in_process
     named = [*WAITING, *COMPUTING, *(name for names in TOGETHER.values() for name in names)]
     assert [name for name in named if not list(ROOT.glob(f"{name}*"))] == []
     assert [computes(f"gw{number}", 6) for number in range(6)] == [False] * 4 + [True] * 2
-    assert [computes(f"gw{number}", 2) for number in range(2)] == [False, True]
-    assert not computes("gw0", 1)
+    assert not any(computes(f"gw{number}", 4) for number in range(4))
+    for path in ("tests/browser/test_map.py", "tests/pages/test_queues.py"):
+        assert [collects(path, process, 6) for process in ("gw0", "gw5")] == [path.startswith(WAITING), not path.startswith(WAITING)]
+        assert collects(path, "gw3", 4)
     assert rank("tests/browser/test_map.py") < rank("tests/browser/test_broker_stopped.py") < rank(COMPUTING[0]) < rank("tests/pages/test_queues.py")
     assert unit("tests/browser/test_map.py::test_a") == unit("tests/browser/test_why.py::test_b") == "browser"
     assert unit("tests/pages/test_queues.py::test_a[1]") == "tests/pages/test_queues.py"
