@@ -33,7 +33,7 @@ ALL_ODD = [10**30, float("nan"), [[[]]], {"\ud800": "\x00"}, None, -(10**30), 1e
 ODD = ALL_ODD[: examples(2, len(ALL_ODD))]
 SAFE = [value for value in VALUES if value != "\ud800"]
 BOTH_WAYS = bool(examples(0, 1))
-"""Each value in every parameter of a page, and in its filter; else the time in the filter, the number in every parameter."""
+"""Each value in every parameter of a page, and in its filter; else the time in the filter, the number in every parameter, and a NUL in one that says where."""
 BROKEN = "%ED%A0%80"  # a lone surrogate as bytes, which are no UTF-8
 SCHEMA = described()
 CALLS = [(path, method, call) for path, methods in SCHEMA["paths"].items() for method, call in methods.items()]
@@ -87,7 +87,9 @@ def test_a_page_is_shown_whatever_its_address_holds(world: World, page: str) -> 
         if BOTH_WAYS or not number % 2:
             found["q", value[:40]] = client.get(address, {"q": f"depth:>{value} since:{value} {value}", "page": value}).status_code
     found[BROKEN] = client.get(f"{address}?{'&'.join(f'{name}={BROKEN}' for name in [*PAGE_PARAMETERS, 'broker', 'vhost', 'part'])}").status_code
-    found |= {(name, "0"): client.get(address, {name: "\x00"}).status_code for name in ("broker", "vhost", "part")}
+    places = ("broker", "vhost", "part")
+    for name in places if BOTH_WAYS else places[PAGES.index(page) % 3 :][:1]:
+        found[name, "0"] = client.get(address, {name: "\x00"}).status_code
     assert {url: status for url, status in found.items() if status >= 500 and address != "/readyz"} == {}
 
 
