@@ -23,6 +23,7 @@ WAITING = (
     "tests/browser/",
     "tests/faults/",
     "tests/findings/test_planted_queues.py",
+    "tests/findings/test_planted_causes.py",
     "tests/scripts/",
     "tests/workers/test_tasks_watched.py",
     "tests/workers/test_watching.py",

@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from brokers.conditions import Condition
 from brokers.database.rows import RowsOf, moment
+from brokers.length_limits import nearly
 from brokers.models import Broker, Queue
 from brokers.queries import pages
 
@@ -28,7 +29,7 @@ def troubled_queues(
     Celery and Hareline are left out, unless they are broken.
 
     In trouble may be what holds messages without a consumer, or with none active, what stands still, what grows, what is broken, whose oldest message waits,
-    of those `limited` (key: its length limit) what is full and gets messages, and with `held` what holds messages unacknowledged while none comes or
+    of those `limited` (key: its length limit) what is nearly full and gets messages, and with `held` what holds messages unacknowledged while none comes or
     goes.
     """
     now = now or broker.polled_at
@@ -38,7 +39,7 @@ def troubled_queues(
         parameters = [*parameters, moment(now - _WAITS_LONG)]
     if limited:
         suspect += f" OR (publish_per_second > 0 AND depth >= %s AND id IN ({_listed(limited)}))"
-        parameters = [*parameters, min(limited.values())]
+        parameters = [*parameters, nearly(min(limited.values()))]
     if also:
         suspect += f" OR id IN ({_listed(also)})"
     others, values = _not_celery_own(connection.vendor)

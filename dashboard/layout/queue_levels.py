@@ -11,6 +11,8 @@ from typing import Any, Protocol
 
 from brokers import parts
 from brokers.conditions import FED_LATELY
+from brokers.length_limits import nearly
+from brokers.rates import STATISTICS_SECONDS
 from brokers.routing.past import is_delay_level
 from dashboard.layout import formatting
 from dashboard.layout.levels import BrokerFacts, Level, unavailable, unread
@@ -214,6 +216,15 @@ def growth_per_second(queue: QueueFacts) -> float | None:
 def length_limit(queue: QueueFacts) -> int | None:
     """The queue's max-length, by argument or policy: the smaller one counts (rabbitmq.com, "Queue Length Limit"). None: no limit."""
     return smaller(queue, "max-length")
+
+
+def is_at_limit(queue: QueueFacts) -> bool:
+    """Whether it is full, or stays just below its length limit because its consumers took a few messages since its statistics before."""
+    limit, depth = length_limit(queue), queue.depth
+    if limit is None or depth is None:
+        return False
+    taken = (leaving_per_second(queue) or 0.0) * STATISTICS_SECONDS
+    return depth >= limit or (depth >= max(nearly(limit), limit - taken) and not (queue.growth_per_second or 0.0) > 0)
 
 
 def smaller(queue: QueueFacts, key: str) -> int | None:

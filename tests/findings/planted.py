@@ -111,6 +111,11 @@ class Consumer:
         for _ in range(count):
             self.channel.basic_reject(self._take(), requeue=True)
 
+    def reject(self, count: int) -> None:
+        """Takes so many messages and returns none to its queue."""
+        for _ in range(count):
+            self.channel.basic_reject(self._take(), requeue=False)
+
     def _take(self) -> int:
         while not self.taken:
             self.link.drain_events(timeout=60)

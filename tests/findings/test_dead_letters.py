@@ -69,6 +69,12 @@ def test_without_a_queue_that_dead_letters_into_it_nothing_is_claimed() -> None:
     assert found(dead_letters, facts(queues=[kept()])) == []
 
 
+def test_a_queue_is_full_too_just_after_its_consumers_took_some() -> None:
+    full = {"arguments": {"x-max-length": 10}, "ready": 8, "depth": 9, "consumers": 1, "publish_per_second": 5.0, "ack_per_second": 1.0}
+    assert why_they_leave(origin(**full), (3, 10))[0].why == "it is full, at its length limit of 10"
+    assert [one.why for one in why_they_leave(origin(**full | {"depth": 5}), (3, 10))] == ["its consumers reject messages without requeueing them"]
+
+
 def test_many_are_a_warning_and_those_whose_numbers_show_it_come_first() -> None:
     full = origin("orders", 8, arguments={"x-max-length": 1000}, ready=1000, depth=1000, consumers=1, publish_per_second=5.0, ack_per_second=1.0)
     quiet = origin("invoices", 9, consumers=1, publish_per_second=1.0, ack_per_second=1.0)

@@ -62,7 +62,10 @@ FULL: dict[str, Any] = {"arguments": {"x-max-length": 10}, "ready": 9, "depth": 
     ("values", "lost"),
     [
         ({}, 4.0),
-        ({"depth": 9}, 0.0),
+        ({"depth": 9}, 4.0),  # its consumers have taken one since
+        ({"depth": 9, "growth_per_second": 0.1}, 0.0),
+        ({"depth": 9, "ack_per_second": 0.1, "deliver_per_second": 0.1}, 0.0),
+        ({"depth": 8}, 0.0),
         ({"ack_per_second": 5.0}, 0.0),
         ({"publish_per_second": 0.0}, 0.0),
         ({"publish_per_second": None}, 0.0),

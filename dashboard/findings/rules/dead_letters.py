@@ -130,11 +130,11 @@ def why_they_leave(queue: Queue, version: tuple[int, ...]) -> list[Leaving]:
     """Why messages may leave the queue as dead letters, the likeliest first; a weight of 1 or more where its numbers show it."""
     found = []
     limit, ttl_ms = queue_levels.length_limit(queue), queue_levels.smaller(queue, "message-ttl")
-    in_force = queues.settings(queue)
+    is_full, in_force = queue_levels.is_at_limit(queue), queues.settings(queue)
     lost = lost_per_second(queue)
     loses = f"{formatting.slow_rate(lost)}/s leave it unacknowledged" if lost > 0 else ""
     overflow = str(in_force.get("overflow", "drop-head"))
-    if limit is not None and overflow in ("drop-head", "reject-publish-dlx") and (queue.depth or 0) >= limit:
+    if limit is not None and overflow in ("drop-head", "reject-publish-dlx") and is_full:
         found.append(Leaving(f"it is full, at its length limit of {formatting.number(limit)}", loses or queues.source_of(queue, "max-length"), 4.0))
     if ttl_ms is not None:
         waits = queue.ready and not queue.deliver_per_second
@@ -142,7 +142,7 @@ def why_they_leave(queue: Queue, version: tuple[int, ...]) -> list[Leaving]:
         where = f"{queues.source_of(queue, 'message-ttl')}{'; nobody consumes it' if queue.consumers == 0 else ''}"
         found.append(Leaving(f"its messages expire after {formatting.duration(ttl_ms / 1000)}", f"{where}{'; ' * bool(loses)}{loses}", weight))
     if queue.consumers:
-        rejected = lost > 0 and ttl_ms is None and (limit is None or (queue.depth or 0) < limit)
+        rejected = lost > 0 and ttl_ms is None and not is_full
         found.append(
             Leaving("its consumers reject messages without requeueing them", loses or formatting.count(queue.consumers, "consumer"), 1.5 if rejected else 0.4)
         )

@@ -153,8 +153,7 @@ def _at_broker(rate: float, facts: Facts) -> Found:
 
 def dropped_per_second(queue: Queue) -> float:
     """How many messages a full queue without dead-lettering drops: what is published and neither stays nor leaves. 0.0 where it does not, or it is unknown."""
-    limit = queue_levels.length_limit(queue)
-    if limit is None or not queue.publish_per_second or queue.depth is None or queue.depth < limit:  # of which some were just taken
+    if not queue.publish_per_second or not queue_levels.is_at_limit(queue):
         return 0.0
     if isinstance(queues.settings(queue).get("dead-letter-exchange"), str) or queue_levels.smaller(queue, "message-ttl") is not None:
         return 0.0
