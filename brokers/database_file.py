@@ -10,9 +10,11 @@ import sqlite3
 import time
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import structlog
-from django.db import connection
+from django.db import connection, connections
+from django.db.backends.signals import connection_created
 
 from brokers import database_damage
 from brokers.database import engine
@@ -21,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 
 LEAST_FREE_BYTES = 2**20
+KEPT_SECONDS = 600
 LOCK_SECONDS = 0.25
 """How long somebody must hold the lock on the database to be noticed; ours hold it for milliseconds."""
 
@@ -110,3 +113,22 @@ class OpenedFile:
         except OSError:
             return None
         return found.st_dev, found.st_ino
+
+
+def keep_connections() -> None:
+    """For the web process, before its first connection: each thread keeps its own to SQLite, which takes a millisecond to make and two until what it had
+    read before is known again. PostgreSQL's come from a pool."""
+    if not engine.is_postgresql():
+        connections.settings["default"]["CONN_MAX_AGE"] = KEPT_SECONDS
+        connection_created.connect(_note_file)
+
+
+def leave_replaced() -> None:
+    """Closes a connection that was kept, where another file is in the place of its own."""
+    opened = getattr(connection, "opened_file", None)
+    if opened is not None and connection.connection is not None and not opened.is_current:
+        connection.close()
+
+
+def _note_file(connection: Any, **_: Any) -> None:
+    connection.opened_file = OpenedFile()

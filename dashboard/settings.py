@@ -138,7 +138,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "dashboard.middleware.kept_by_nobody",
     "django.middleware.security.SecurityMiddleware",
-    "servestatic.middleware.ServeStaticMiddleware",
+    "dashboard.static_files.StaticFilesMiddleware",
     "dashboard.middleware.health_check",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "dashboard.middleware.reading",

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import brotli
+from asgiref.sync import async_to_sync, sync_to_async
+from django.conf import settings
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from servestatic.compress import Compressor
+from servestatic.middleware import ServeStaticMiddleware
 from servestatic.storage import CompressedManifestStaticFilesStorage
 
 LARGE_BYTES = 500_000
 LARGE_QUALITY = 5
+
+
+class StaticFilesMiddleware:
+    """servestatic's own, which is asynchronous, for files alone: pages stay in their thread."""
+
+    def __init__(self, answer: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._answer, self._files = answer, ServeStaticMiddleware(sync_to_async(answer))
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if not request.path_info.startswith(settings.SERVESTATIC_STATIC_PREFIX):
+            return self._answer(request)
+        found: HttpResponseBase = async_to_sync(self._files)(request)
+        return found
 
 
 class QuickCompressor(Compressor):

@@ -33,12 +33,14 @@ def main(arguments: list[str]) -> None:
     try:
         django.setup()
         from brokers.database.engine import share_connections
+        from brokers.database_file import keep_connections
         from dashboard.checks import refuse_exposure
         from dashboard.operations.database_state import refuse_unusable
         from dashboard.operations.web_presence import WebPresence
 
         refuse_exposure(options.host or DEFAULT_HOST)
         share_connections()
+        keep_connections()
         refuse_unusable(waiting=True)
         presence = WebPresence()
         import_module(APPLICATION.partition(":")[0])

@@ -31,6 +31,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 # Pages name the files without a collectstatic before; who serves them is tried with the browser, and made anew for each client of a test it would cost a fifth
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-MIDDLEWARE = [name for name in MIDDLEWARE if name != "servestatic.middleware.ServeStaticMiddleware"]
+MIDDLEWARE = [name for name in MIDDLEWARE if name != "dashboard.static_files.StaticFilesMiddleware"]
 Path(STATIC_ROOT).mkdir(parents=True, exist_ok=True)
 NODE_DIR = DATA_DIR / "rabbitmq"
