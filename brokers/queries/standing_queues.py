@@ -114,6 +114,16 @@ def quorum_queues(broker: Broker, names: Collection[tuple[str, str]]) -> list[Qu
     return found
 
 
+def consumer_limits(broker: Broker, queues: Collection[Queue]) -> dict[tuple[str, str], int]:
+    """{(virtual host, queue): how many messages its consumers may hold unacknowledged, all together}; without queues of which one may hold any number."""
+    names = {(queue.vhost, queue.name) for queue in queues}
+    rows = Consumer.objects.filter(broker_id=broker.pk, queue__in=sorted({name for _, name in names})).order_by()
+    found: dict[tuple[str, str], list[int]] = {}
+    for vhost, name, prefetch in rows.values_list("vhost", "queue", "prefetch"):
+        found.setdefault((vhost, name), []).append(prefetch or 0)
+    return {name: sum(each) for name, each in found.items() if name in names and all(each)}
+
+
 def control_queues_beside(broker: Broker, names: Collection[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
     """{(virtual host, queue): control queues of worker nodes that are consumed over the connections of its consumers}."""
     queues = sorted({name for _, name in names})

@@ -72,13 +72,15 @@ class QueueReader:
         growing = [queue for queue in queues if (queue.growth_per_second or 0) > 0]
         lost = self._losses.read(broker.polled_at, broker.unroutable_per_second, lambda: _flows(broker))
         sources = [source.pk for queue in growing for source in self._dead_letters.get((queue.vhost, queue.name), ())][:MOST_SOURCES]
+        quorum = self._quorum_queues(broker, workers.workers)
         return QueueContext(
             consuming=_consuming(broker, queues),
             usuals=self._usuals_of(broker, queues, now),
             dead_letters=self._dead_letters,
             sources=standing.queues_by_keys(broker, set(sources)),
             versions=self._versions,
-            quorum_queues=self._quorum_queues(broker, workers.workers),
+            quorum_queues=quorum,
+            consumer_limits=standing.consumer_limits(broker, quorum) if quorum else {},
             waiting=self._waiting(broker, queues, workers.by_queue, now),
             unroutable_per_second=lost.per_second if lost is not None else None,
             unroutable_polls=lost.polls if lost is not None else 0,

@@ -68,7 +68,8 @@ class SilentExchange(msgspec.Struct, frozen=True):
 class QueueContext(msgspec.Struct, frozen=True):
     """`consuming`: the host names of the worker nodes that consume a queue, where their connections show them. `usuals` by the key of a queue.
     `dead_letters`: by queue those whose dead letters may arrive there; `sources`: their rows by key, where it grows. `quorum_queues`
-    are those that a worker is configured to consume. `waiting`: names of tasks that wait in a queue that no node consumes.
+    are those that a worker is configured to consume, `consumer_limits` how many messages their consumers may hold.
+    `waiting`: names of tasks that wait in a queue that no node consumes.
     `unroutable_per_second`: over the latest polls, of which `unroutable_polls` had any; None while nothing is unroutable, or not for long enough to know where:
     at `silent_exchanges`. `flows`: of all exchanges over the same polls."""
 
@@ -78,6 +79,7 @@ class QueueContext(msgspec.Struct, frozen=True):
     sources: Mapping[int, Queue] = {}
     versions: Sequence[VersionFacts] = ()
     quorum_queues: Sequence[Queue] = ()
+    consumer_limits: Mapping[Name, int] = {}
     waiting: Mapping[Name, Sequence[str]] = {}
     unroutable_per_second: float | None = None
     unroutable_polls: int = 0

@@ -113,6 +113,7 @@ def test_each_queue_is_shown_once_and_no_event_is_lost_through_the_loss_of_a_nod
         watched.close()
         run.lose(1, Member.pause, Member.resume)
         run.alarm(1)
+        _assert_disk_alarm(cluster.nodes[0], polled.looking)
         cured = [set(polled.looking.look(ahead=seconds)) for seconds in (60, 120)][1]
     assert run.report.faults == []
     down = {f"node_down {node.name}" for node in cluster.nodes}
@@ -124,6 +125,16 @@ def test_each_queue_is_shown_once_and_no_event_is_lost_through_the_loss_of_a_nod
     assert cured == waiting
     assert run.report.looks > 6
     assert watched.received == [b"before", b"while it is away", b"after"]
+
+
+def _assert_disk_alarm(node: Member, looking: Looking) -> None:
+    """The node wants more free disk than there is."""
+    node.evaluate(f"rabbit_disk_monitor:set_disk_free_limit({10**18}).")
+    free = f"Free disk of {node.name}"
+    found = wait_until(lambda: (one := looking.look().get("publishers_blocked prod")) and free in values(one) and one, seconds=60)
+    assert (found.level, values(found)[free].partition(", ")[2]) == ("critical", "limit 1,000,000 TB")
+    node.evaluate("rabbit_disk_monitor:set_disk_free_limit(50000000).")
+    wait_until(lambda: "publishers_blocked prod" not in looking.look(ahead=15), seconds=60)
 
 
 @pytest.mark.nightly

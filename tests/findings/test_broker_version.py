@@ -52,11 +52,27 @@ def software(version: str, ident: str = "py-celery") -> dict[str, Any]:
         (software("1.2", "something"), []),
         ({"software": {}}, []),
         ({"state": "gone", **software("5.4.0")}, []),
-        ({"scheduled": 8, "prefetch": 8, **software("5.7.0")}, ["eta"]),
-        ({"scheduled": 7, "prefetch": 8, **software("5.7.0")}, []),
-        ({"scheduled": 8, "prefetch": None, **software("5.7.0")}, []),
     ],
 )
 def test_quorum_queues_and_the_celery_of_their_workers(values: dict[str, Any], details: list[str]) -> None:
     quorum = QueueContext(quorum_queues=[queue(type="quorum")])
     assert [one.detail for one in found(broker_version, facts(broker=broker(version="3.10.8"), context=quorum, workers=[worker(**values)]))] == details
+
+
+@pytest.mark.parametrize(
+    ("scheduled", "limit", "values", "levels"),
+    [
+        (8, 8, {}, ["warning"]),  # the worker reports a prefetch count of 16, which its consumer does not have
+        (8, 8, {"ready": 0}, ["notice"]),
+        (7, 8, {}, []),  # one of the eight runs
+        (8, 16, {}, []),  # another one has room
+        (8, None, {}, []),  # its consumers may hold any number
+        (8, 8, {"unacknowledged": 5}, []),  # the others are of another queue
+        (0, 8, {}, []),
+    ],
+)
+def test_a_quorum_queue_that_tasks_with_an_eta_hold_up(scheduled: int, limit: int | None, values: dict[str, Any], levels: list[str]) -> None:
+    held = queue(type="quorum", **{"ready": 3, "unacknowledged": 8} | values)
+    context = QueueContext(quorum_queues=[held], consumer_limits={} if limit is None else {(held.vhost, held.name): limit})
+    holder = worker(scheduled=scheduled, prefetch=8 + scheduled, **software("5.7.0"))
+    assert [one.level for one in found(broker_version, facts(broker=broker(version="3.10.8"), context=context, workers=[holder]))] == levels

@@ -15,8 +15,12 @@ from tests.conftest import TestNode
 from tests.findings.looking import Looking, values
 from tests.findings.planted import Planted
 from tests.waiting import wait_until
+from tests.workers.conftest import Watching, Workers
 
 pytestmark = [pytest.mark.nightly, pytest.mark.django_db(transaction=True)]
+
+
+SLOTS = ("-E", "--pool", "threads", "--concurrency", "2")
 
 
 @pytest.fixture
@@ -110,6 +114,77 @@ def test_messages_that_a_client_holds_are_found_before_the_broker_takes_them_bac
     planted.settle()
     planted.poll(3)
     assert planted.open() == {}
+
+
+def test_tasks_that_fill_all_slots_and_a_routing_key_that_nobody_binds(rabbitmq: TestNode, vhost: str, workers: Workers, watching: Watching) -> None:
+    workers.app.conf.update(task_send_sent_event=True)
+    workers.start("busy@here", *SLOTS, "-Q", "jobs")
+    watching.start()
+    watching.wait_for("busy@here", lambda worker: worker.state == "online" and worker.queues and worker.prefetch and worker.heartbeat_at)
+    planted = Planted(rabbitmq, vhost, began=datetime.now(UTC) - timedelta(seconds=90))
+    planted.channel.exchange_declare("void", "topic", durable=True, auto_delete=False)
+    planted.poll(2)
+    assert planted.open() == {}
+
+    workers.send("rest", 600, count=8)  # as tasks do that wait for each other
+    watching.wait_for("busy@here", lambda worker: worker.active == 2)
+    for _ in range(3):
+        workers.send("add", 1, 2, count=2, exchange="void", routing_key="thumbnials")
+        planted.settle()
+        planted.poll()
+    watching.wait_for_source(lambda source: source.events >= 14)
+    planted.poll(8)
+    found = planted.open()
+    assert found.keys() == {("stuck", "jobs"), ("unroutable", "void")}
+    stuck, lost = found["stuck", "jobs"], found["unroutable", "void"]
+    assert (stuck.level, values(stuck)["busy@here"]) == ("notice", "online, 2 of 2 slots busy")
+    assert first_cause(stuck) == "busy@here is busy with tasks that take long, or that wait for each other."
+    assert (values(lost)["Routing keys"], first_cause(lost)) == ("thumbnials", "No binding of void matches the routing key thumbnials.")
+
+    workers.kill("busy@here")
+    wait_until(lambda: planted.reported("jobs")["consumers"] == 0, 60)
+    planted.channel.queue_purge("jobs")
+    planted.channel.queue_bind("jobs", "void", "#")
+    workers.start("busy@here", *SLOTS, "-Q", "jobs")
+    workers.send("add", 1, 2)
+    watching.wait_for("busy@here", lambda worker: worker.state == "online" and worker.active == 0 and worker.processed)
+    planted.settle()
+    planted.at = max(planted.at, datetime.now(UTC) - planted.step)
+    planted.step *= 4
+    planted.poll(10)
+    assert not {rule for rule, _ in planted.open()} & {"stuck", "unroutable", "worker_gone"}
+    planted.end()
+
+
+def test_a_quorum_queue_whose_worker_holds_tasks_until_their_eta(rabbitmq: TestNode, vhost: str, workers: Workers, watching: Watching) -> None:
+    workers.app.conf.update(task_default_queue_type="quorum", broker_transport_options={"confirm_publish": True})
+    workers.start("eta@here", *SLOTS, "-Q", "jobs", app="quorum_app")
+    watching.start()
+    held = watching.wait_for("eta@here", lambda worker: worker.state == "online" and worker.queues and worker.prefetch and worker.heartbeat_at).prefetch
+    wait_until(lambda: [one["prefetch_count"] for one in rabbitmq.api("GET", f"consumers/{vhost}") if one["queue"]["name"] == "jobs"] == [held], 60)
+    planted = Planted(rabbitmq, vhost, began=datetime.now(UTC) - timedelta(seconds=60))
+    planted.poll(2)
+    assert planted.open() == {}
+
+    workers.send("add", 1, 2, count=held + 3, countdown=900)
+    watching.wait_for("eta@here", lambda worker: worker.scheduled == held)
+    wait_until(lambda: planted.reported("jobs").get("messages_unacknowledged") == held, 60)
+    assert (planted.reported("jobs")["type"], planted.reported("jobs")["messages_ready"]) == ("quorum", 3)
+    planted.poll(3)
+    one = planted.open()["broker_version", "jobs"]
+    assert (one.level, values(one)["eta@here"]) == ("warning", f"{held} with an ETA")
+    assert values(one)["Unacknowledged"] == f"{held} of {held} that its consumers may hold"
+
+    workers.end("eta@here")
+    wait_until(lambda: planted.reported("jobs").get("consumers") == 0, 60)
+    planted.channel.queue_purge("jobs")
+    workers.start("eta@here", *SLOTS, "-Q", "jobs", app="quorum_app")
+    watching.wait_for("eta@here", lambda worker: worker.state == "online" and worker.scheduled == 0)
+    planted.at = max(planted.at, datetime.now(UTC) - planted.step)
+    planted.step *= 4
+    planted.poll(6)
+    assert ("broker_version", "jobs") not in planted.open()
+    planted.end()
 
 
 def test_a_client_that_opens_more_and_more_connections_and_one_that_makes_queues_again_and_again(rabbitmq: TestNode, vhost: str) -> None:

@@ -56,6 +56,15 @@ def test_a_configuration_that_disagrees_with_the_broker_and_with_itself(
     rabbitmq.api("DELETE", f"bindings/{vhost}/e/post/q/letters/before")
     wait_until(lambda: "stale_binding letters" not in drift(), seconds=40)
 
+    monkeypatch.setenv("TEST_DRIFT", "mended")
+    workers.start("mended@here", "-E", "--pool", "solo", app="drift_app")
+    watching.wait_for("mended@here", lambda worker: worker.configuration and worker.queues and worker.registered and worker.state == "online")
+    (differ,) = wait_until(lambda: [one for one in drift().values() if one.rule == "settings_differ"], seconds=40)
+    assert differ.title == "2 worker nodes with the same tasks differ in task_queues and task_routes"
+    workers.end("post@here")
+    watching.wait_for("post@here", lambda worker: worker.state == "gone")
+    wait_until(lambda: not drift(), seconds=40)
+
 
 @pytest.mark.django_db
 @pytest.mark.nightly

@@ -94,18 +94,24 @@ def _of_quorum_queue(queue: Queue, facts: Facts) -> Iterable[Found]:
             links=[queues.link_to(queue)],
             clears="when its workers run Celery 5.5 or later",
         )  # fmt: skip
-    full = [worker for worker in workers if worker not in old and worker.prefetch and (worker.scheduled or 0) >= worker.prefetch]
-    if full:
-        names = queues.hostnames(full)
+    holding = [worker for worker in workers if worker not in old and worker.scheduled]
+    held, limit = sum(worker.scheduled or 0 for worker in holding), facts.context.consumer_limits.get((queue.vhost, queue.name))
+    if limit and held >= limit and (queue.unacknowledged or 0) >= limit:
+        names, used = queues.hostnames(holding), f"{formatting.number(queue.unacknowledged)} of {limit:,} that its consumers may hold"
         yield Found(
-            KEY, queues.object_of(queue), "warning", "is not taken from while its workers hold tasks until their ETA", detail="eta",
+            KEY, queues.object_of(queue), "warning" if queue.ready else "notice",
+            "is not taken from while its workers hold tasks until their ETA", detail="eta",
             summary=f"{formatting.listed(names)} {'holds' if len(names) == 1 else 'hold'} as many tasks with an ETA as the prefetch count allows.",
             meaning="With a quorum queue Celery can't raise the prefetch count for tasks with an ETA: other tasks wait until one of these is due.",
-            evidence=[Evidence(worker.hostname, f"{worker.scheduled:,} with an ETA, prefetch {worker.prefetch:,}", worker.heartbeat_at) for worker in full[:5]],
+            evidence=[
+                Evidence("Ready", formatting.number(queue.ready), facts.its_broker.polled_at),
+                Evidence("Unacknowledged", used, facts.its_broker.polled_at, "by the prefetch counts that the broker lists"),
+                *(Evidence(worker.hostname, f"{worker.scheduled:,} with an ETA", worker.heartbeat_at) for worker in holding[:5]),
+            ],
             causes=[Cause("Tasks with a countdown or an ETA are held by workers, not by the broker.")],
             to_do=["Delay tasks in the broker, by Celery's native delayed delivery with a topic exchange for this queue."],
             links=[queues.link_to(queue)],
-            clears="when a worker holds fewer",
+            clears="when its consumers hold fewer",
         )  # fmt: skip
 
 
