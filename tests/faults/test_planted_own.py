@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
+import amqp
 import pytest
 
 from script.soak_parts.pages import TOKEN, logged_in
@@ -15,6 +16,7 @@ from script.soak_parts.stack import Stack
 from tests.faults.conftest import Field
 from tests.waiting import wait_until
 
+RECEIVER, LATE = ("own_process", "receiver"), ("own_work", "events of faults at soak")
 POLLER, THREAD, DISK = ("own_process", "poller"), ("own_work", "receipt of events of faults at soak"), ("own_storage", "database")
 
 
@@ -36,6 +38,27 @@ def test_a_poller_that_stands_still_a_thread_that_stores_nothing_and_a_full_disk
     gone = "UPDATE dashboard_finding SET absent_since = datetime(absent_since, '-1 minute') WHERE rule = ? AND absent_since IS NOT NULL"
     wait_until(lambda: execute(stack, gone, DISK[0]), seconds=30)
     wait_until(lambda: DISK not in shown(stack), seconds=30)
+
+
+@pytest.mark.nightly
+def test_a_receiver_that_stands_still_and_the_events_that_wait_for_it_are_found_and_cured(field: Field) -> None:
+    stack, node = field.stack, field.node
+    before = shown(stack).keys()
+    with setting(stack, "own_work", "waiting", "1000"):
+        with (
+            stack.paused("receiver"),
+            amqp.Connection(f"127.0.0.1:{node.ports['amqp']}", userid=node.user, password=node.password, virtual_host=field.vhost) as link,
+        ):
+            channel = link.channel()
+            for _ in range(3000):
+                channel.basic_publish(amqp.Message("{}", content_type="application/json"), "celeryev", "worker.heartbeat")
+            found = wait_until(lambda: (seen := shown(stack)).keys() - before >= {RECEIVER, LATE} and seen, seconds=90)
+            assert found.keys() - before == {RECEIVER, LATE}
+            assert [found[key]["level"] for key in (RECEIVER, LATE)] == ["critical", "warning"]
+            assert found[RECEIVER]["title"] == "Hareline’s receiver process does not respond"
+            waiting = sum(one["messages"] for one in node.api("GET", f"queues/{field.vhost}") if one["name"].endswith(".events"))
+            assert abs(int(evidence(found[LATE])["Waiting"]["value"].replace(",", "")) - waiting) < 300 and waiting >= 1000
+        wait_until(lambda: not shown(stack).keys() & {RECEIVER, LATE}, seconds=90)
 
 
 def shown(stack: Stack) -> dict[tuple[str, str], dict[str, Any]]:
@@ -74,16 +97,23 @@ def nothing_stored(stack: Stack, vhost: str) -> Iterator[None]:
 
 @contextmanager
 def least_free(stack: Stack, value: str) -> Iterator[None]:
-    """The disk's least free space is set by the form, and the setting removed by its."""
+    """The disk's least free space."""
+    with setting(stack, "own_storage", "free", value):
+        yield
+
+
+@contextmanager
+def setting(stack: Stack, rule: str, threshold: str, value: str) -> Iterator[None]:
+    """A threshold is set by the form, and the setting removed by its."""
     opener = logged_in(stack)
-    page = f"{stack.url}/findings/rules/own_storage/"
+    page = f"{stack.url}/findings/rules/{rule}/"
 
     def post(path: str, **fields: str) -> str:
         token = TOKEN.search(opener.open(page, timeout=20).read().decode())
         assert token
         return str(opener.open(path, urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode(), timeout=20).read().decode())
 
-    text = post(page, threshold="free", value=value)
+    text = post(page, threshold=threshold, value=value)
     unset = text.partition('/remove/"')[0].rpartition('"')[2]
     try:
         yield
