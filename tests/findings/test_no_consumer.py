@@ -54,6 +54,25 @@ def test_its_workers_are_the_cause_by_what_is_known_of_them() -> None:
 
 
 @pytest.mark.parametrize(
+    ("kind", "version", "values", "is_cause"),
+    [
+        ("quorum", "5.4.0", {"queues": None}, True),  # it never gets so far that it answers an inspection
+        ("quorum", "5.4.0", {}, True),
+        ("quorum", "5.5.0", {"queues": None}, False),
+        ("classic", "5.4.0", {"queues": None}, False),
+        ("quorum", "5.4.0", {"queues": [{"name": "other"}]}, False),
+        ("quorum", "5.4.0", {"queues": None, "vhost": "/other"}, False),
+        ("quorum", "5.4.0", {"queues": None, "state": "gone"}, False),
+    ],
+)
+def test_a_celery_that_cant_consume_quorum_queues_is_the_first_cause(kind: str, version: str, values: dict[str, Any], is_cause: bool) -> None:
+    old = worker(software={"ident": "py-celery", "version": version}, **values)
+    (one,) = found(no_consumer, facts(queues=[abandoned(type=kind)], workers=[old]))
+    assert one.causes[0].text.startswith("a@web-1 may be configured to consume it: RabbitMQ ends its connection") is is_cause
+    assert ("Upgrade Celery to 5.5 or later, or use a classic queue." in one.to_do) is is_cause
+
+
+@pytest.mark.parametrize(
     ("values", "level"),
     [
         ({"nobody_consumes_since": NOON - timedelta(seconds=29)}, None),  # a consumer that restarts

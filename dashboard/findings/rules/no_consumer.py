@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from brokers import parts
 from brokers.models import Broker, Queue
+from brokers.routing.queue_types import QUORUM
 from dashboard.findings import queues
 from dashboard.findings.facts import Facts
 from dashboard.findings.rule import Cause, Evidence, Found, Report
+from dashboard.findings.rules.broker_version import DETECTS_QUORUM, celery_version
 from dashboard.findings.thresholds import Thresholds
 from dashboard.layout import formatting, queue_levels
 from dashboard.layout.levels import Level
@@ -97,7 +99,7 @@ def _found(queue: Queue, broker: Broker, facts: Facts, under: str) -> Found:
         meaning=" ".join(["Nothing processes these messages.", queues.limit_sentence(queue)]).strip(),
         evidence=[*queues.numbers(queue, broker, facts.now, queues.usual_consumers(facts, queue)), *_last(queue)],
         causes=_causes(queue, workers, facts),
-        to_do=[_to_do(queue, workers)],
+        to_do=[*(["Upgrade Celery to 5.5 or later, or use a classic queue."] if _refused(queue, workers, facts) else []), _to_do(queue, workers)],
         links=[queues.link_to(queue)],
         clears="when a client consumes it, or it is empty",
         under=under,
@@ -135,6 +137,11 @@ def _causes(queue: Queue, workers: Sequence[Worker], facts: Facts) -> list[Cause
     gone = [worker for worker in workers if worker.state == Worker.GONE]
     alive = [worker for worker in workers if worker.state == Worker.ONLINE]
     causes = []
+    refused = _refused(queue, workers, facts)
+    if refused:
+        names, known = queues.hostnames(refused), f"Celery {(refused[0].software or {}).get('version', '')}; the queue is a quorum queue; {nobody}"
+        because = "RabbitMQ ends its connection each time that it begins to consume a quorum queue (540, global qos), which Celery before 5.5 does not support."
+        causes.append(Cause(f"{formatting.listed(names)} may be configured to consume it: {because}", known))
     if queue.unacknowledged:
         taken = f"unacknowledged: {formatting.number(queue.unacknowledged)}"
         causes.append(Cause("A client that took messages of it has ended its consumer, as a worker node that shuts down does, or gets them one by one.", taken))
@@ -159,6 +166,15 @@ def _causes(queue: Queue, workers: Sequence[Worker], facts: Facts) -> list[Cause
             Cause(f"{formatting.listed(names)} consumed it, and ended or disconnected.", f"left at {formatting.moment_text(queue.last_consumed_at, facts.now)}")
         )
     return causes or [Cause("No known worker is configured for this queue, and no other client consumes it.", nobody)]
+
+
+def _refused(queue: Queue, workers: Sequence[Worker], facts: Facts) -> list[Worker]:
+    """The worker nodes whose Celery can't consume a quorum queue. They connect again and again, send heartbeats and answer no inspection, so that their queues
+    are not known."""
+    if queue.type != QUORUM:
+        return []
+    here = [worker for worker in facts.workers if worker.vhost == queue.vhost and (worker.queues is None or worker in workers)]
+    return [worker for worker in here if worker.state != Worker.GONE and (version := celery_version(worker)) and version < DETECTS_QUORUM]
 
 
 def _is(names: Sequence[str]) -> str:
