@@ -1,8 +1,8 @@
 """What is worked out once a stored change and shared by all viewers of this process: rows, counts, summaries, courses.
 
-Every save increments the revision of its broker in its own transaction, so an answer is good until the revision is another one. Thread-safe; an answer
-is worked out twice where two threads need it at once. What was requested lately is worked out again as soon as something was stored (`renew`, called by
-a thread of the web process), so that nobody waits for it.
+Every save increments the revision of its broker in its own transaction, so an answer is good until the revision is another one. Thread-safe: who needs
+what another thread works out waits for that (of `Kept` works it out too). What was requested lately is worked out again as soon as something was stored
+(`renew`, called by a thread of the web process), so that nobody waits for it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable
 from datetime import datetime
 from functools import partial
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Generic, ParamSpec, TypeVar
 from weakref import WeakSet
 
@@ -74,6 +74,7 @@ _MOST_ANSWERS = 256
 REQUESTED_LATELY_SECONDS = 60.0
 """What nobody requested for so long is no longer worked out ahead."""
 _answers: OrderedDict[Hashable, Answer] = OrderedDict()
+_making: dict[tuple[Hashable, State], Event] = {}
 _lock = Lock()
 
 
@@ -85,17 +86,47 @@ def shared(state: State, function: Callable[P, V], *arguments: P.args, **keyword
         return function(*arguments, **keywords)
     shown: Any = tuple(one.of_objects if isinstance(one, Scope) else one for one in arguments)
     question = (function, shown, *keywords.items())
-    now = time.monotonic()
     with _lock:
-        known = _answers.get(question)
-        if known is not None and known.state == state and now - known.made < MOST_SECONDS:
-            known.requested = now
-            _answers.move_to_end(question)
-            found: V = known.value
-            return found
-    found = function(*shown, **keywords)
-    _keep(question, Answer(state, now, now, found, partial(function, *shown, **keywords)))
+        found = _known(question, state)
+        other = None if found else _making.get((question, state))
+        mine = None if found or other else _begin(question, state)
+    if other is not None:
+        other.wait(MOST_SECONDS)
+        with _lock:
+            found = _known(question, state)
+    if found is not None:
+        return found.value
+    now = time.monotonic()
+    return _make(question, Answer(state, now, now, None, partial(function, *shown, **keywords)), mine)
+
+
+def _known(question: Hashable, state: State) -> Answer | None:
+    """What is kept, requested now. With the lock."""
+    known, now = _answers.get(question), time.monotonic()
+    if known is None or known.state != state or now - known.made >= MOST_SECONDS:
+        return None
+    known.requested = now
+    _answers.move_to_end(question)
+    return known
+
+
+def _begin(question: Hashable, state: State) -> Event:
+    """Set once it is worked out, or failed. With the lock."""
+    _making[question, state] = found = Event()
     return found
+
+
+def _make(question: Hashable, answer: Answer, made: Event | None) -> Any:
+    """Works it out and keeps it; `made` by `_begin`, None where another thread took too long or failed."""
+    try:
+        answer.value = answer.again()
+        _keep(question, answer)
+    finally:
+        if made is not None:
+            with _lock:
+                _making.pop((question, answer.state), None)
+            made.set()
+    return answer.value
 
 
 def renew(brokers: Iterable[Broker]) -> int:
@@ -107,11 +138,15 @@ def renew(brokers: Iterable[Broker]) -> int:
     for question, known in lately:
         each = [states.get(one[0]) for one in known.state or ()]
         state = tuple(one[0] for one in each if one)
-        if len(state) == len(each) and state != known.state:
-            with _lock:
-                _answers.pop(question, None)  # so that one that fails is not tried again
-            _keep(question, Answer(state, time.monotonic(), known.requested, known.again(), known.again))
-            renewed += 1
+        if len(state) < len(each) or state == known.state:
+            continue
+        with _lock:
+            if _answers.get(question) is not known or (question, state) in _making:
+                continue  # somebody needed it sooner
+            del _answers[question]  # so that one that fails is not tried again
+            mine = _begin(question, state)
+        _make(question, Answer(state, time.monotonic(), known.requested, None, known.again), mine)
+        renewed += 1
     return renewed
 
 
@@ -149,3 +184,4 @@ def forget() -> None:
     for kept in list(_all):
         kept._answers.clear()
     _answers.clear()
+    _making.clear()

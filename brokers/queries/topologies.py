@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Hashable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -26,7 +25,7 @@ POLICIES_KNOWN_AFTER = timedelta(minutes=30)
 """The poller reads the policies of new queues after ten minutes at the latest, of very many by pages that wait for its budget; the broker knows them after
 seconds."""
 
-_kept: OrderedDict[tuple[int, str], tuple[Hashable, Topology]] = OrderedDict()
+_kept: OrderedDict[tuple[int, str], tuple[object, Topology]] = OrderedDict()
 _visible: kept.Kept[Topology] = kept.Kept(most=16, most_seconds=3600)
 
 
@@ -34,7 +33,7 @@ def topology(broker_id: int, vhost: str, state: kept.State = None) -> Topology:
     """The current topology, sorted by name. No scope: `visible` is what pages show. Thread-safe.
     `state`: that of the broker (`kept.state_of`), where it was read in this transaction: while it is the same, the topology is."""
     place = (broker_id, vhost)
-    fingerprint = kept.shared(state, _fingerprint, *place)
+    fingerprint = (kept.shared(state, topology_fingerprints, *place), kept.shared(state, _learned, *place))  # the first as the tail does
     known = _kept.get(place)
     if known is not None and known[0] == fingerprint:
         return known[1]
@@ -45,7 +44,7 @@ def topology(broker_id: int, vhost: str, state: kept.State = None) -> Topology:
     return found
 
 
-def _size(known: tuple[Hashable, Topology]) -> int:
+def _size(known: tuple[object, Topology]) -> int:
     return len(known[1].queues) + len(known[1].exchanges) + len(known[1].bindings)
 
 
@@ -71,10 +70,6 @@ class _Same:
 
     def __hash__(self) -> int:
         return self._hash
-
-
-def _fingerprint(broker_id: int, vhost: str) -> Hashable:
-    return (*topology_fingerprints(broker_id, vhost).values(), _learned(broker_id, vhost))
 
 
 class QueueFacts(NamedTuple):

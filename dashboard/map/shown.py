@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from math import log10
 
-from brokers.queries import ExchangeFigures, QueueFigures
+from brokers.queries import ExchangeFigures, QueueFigures, VhostFigures
 from dashboard.findings.open_now import OpenNow
 from dashboard.layout.levels import rank
 from dashboard.layout.map_links import EXCHANGE, QUEUE, node_id
@@ -106,33 +106,37 @@ class Shown:
     @cached_property
     def order(self) -> list[str]:
         """The ids of all nodes: what is nearest to what is looked for first, then what changed, then what has a finding, then what moves and waits most."""
-        found = {one: (*self._important(node), node.name, one) for one, node in self.graph.nodes.items()}
-        return sorted(found, key=found.__getitem__)
-
-    def _important(self, node: Node) -> tuple[float, ...]:
-        away = self._distance(node) if self.starts else 0
-        found = self.findings_of(node) if self.findings else None
-        changed = any(self.everything.nodes[one].change for one in members_of(node)) if self.wanted.since else False
-        return away, not changed, rank(found[0].level) if found else _RANK_OF_HEALTHY, -self._activity(node)
-
-    def _distance(self, node: Node) -> float:
-        if not isinstance(node.facts, Group):
-            return self._away.get(node.id, _FAR)
-        return min((self._away.get(one, _FAR) for one in node.facts.members), default=_FAR)
-
-    def _activity(self, node: Node) -> float:
-        total = log10(1 + len(self.graph.of(node.id)))
-        if isinstance(node.facts, Group):
-            nodes = self.everything.nodes
-            return total + sum(self._activity_of(nodes[one]) for one in node.facts.members)
-        return total + self._activity_of(node) + ((node.facts.rate or 0) if isinstance(node.facts, Program) else 0)
+        graph, away, findings, since = self.graph, self._away if self.starts else None, self.findings, self.wanted.since
+        touching, activity, nodes = graph.touching, self._activity_of, self.everything.nodes
+        found: list[tuple[float, bool, int, float, str, str]] = []
+        for one, node in graph.nodes.items():  # ten thousand, so that each call counts
+            if isinstance(node.facts, Group):
+                members = node.facts.members
+                distance: float = 0 if away is None else min((away.get(member, _FAR) for member in members), default=_FAR)
+                moves = sum(activity(nodes[member]) for member in members)
+            else:
+                distance, moves = 0 if away is None else away.get(one, _FAR), activity(node)
+            mark = self.findings_of(node) if findings else None
+            changed = since and any(nodes[member].change for member in members_of(node))
+            least = rank(mark[0].level) if mark else _RANK_OF_HEALTHY
+            found.append((distance, not changed, least, -(moves + _weight(len(touching.get(one, ())))), node.name, one))
+        found.sort()
+        return [one[-1] for one in found]
 
     def _activity_of(self, one: Node) -> float:
-        if one.kind == QUEUE and (queue := self.queue_figures(one)):
-            return (queue.publish_per_second or 0) + (queue.deliver_per_second or 0) + (log10(1 + queue.depth) if queue.depth else 0)
+        if one.kind == QUEUE:
+            queue = self._figures[one.broker_id, one.vhost].queues.get(one.name)
+            if queue is None:
+                return 0
+            _, depth, _, published, delivered, _ = queue
+            return (published or 0) + (delivered or 0) + (log10(1 + depth) if depth else 0)
         if one.kind == EXCHANGE and (exchange := self.exchange_figures(one)):
             return (exchange.publish_in_per_second or 0) + (exchange.publish_out_per_second or 0)
-        return 0
+        return (one.facts.rate or 0) if isinstance(one.facts, Program) else 0
+
+    @cached_property
+    def _figures(self) -> Mapping[tuple[int, str], VhostFigures]:
+        return {key: place.figures for key, place in self.places.items()}
 
     def queue_figures(self, queue: Node) -> QueueFigures | None:
         """None of a queue that the last poll did not have."""
@@ -147,6 +151,11 @@ class Shown:
 
 
 _FAR = 99.0
+
+
+@cache
+def _weight(edges: int) -> float:
+    return log10(1 + edges)
 
 
 def members_of(node: Node) -> tuple[str, ...]:

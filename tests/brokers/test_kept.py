@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from threading import Event
 
 import pytest
 
@@ -90,6 +92,50 @@ def test_what_was_requested_lately_is_worked_out_again_once_something_was_stored
 
 def test_a_state_that_was_not_renewed_is_worked_out_by_who_needs_it(called: list[tuple[str, str]]) -> None:
     assert [kept.shared(kept.state_of([polled(number)]), answer, "a") for number in (1, 2, 2, 1)] == ["a1", "a2", "a2", "a3"]
+
+
+def test_what_several_threads_need_at_once_is_worked_out_by_one_of_them(called: list[tuple[str, str]]) -> None:
+    one, two = kept.state_of([polled(1)]), kept.state_of([polled(2)])
+    kept.shared(one, slow, "a")
+    _slow.clear()
+    for event in (_began, _may_end):
+        event.clear()
+    with ThreadPoolExecutor(3) as threads:
+        first = threads.submit(kept.shared, two, slow, "a")
+        assert _began.wait(20)
+        second = threads.submit(kept.shared, two, slow, "a")
+        third = threads.submit(kept.renew, [polled(2)])
+        assert third.result(20) == 0
+        _may_end.set()
+        assert (first.result(20), second.result(20), _slow) == ("a", "a", ["a"])
+    assert kept._making == {}
+
+
+def test_what_fails_for_one_thread_is_worked_out_by_the_one_that_waited(called: list[tuple[str, str]]) -> None:
+    state = kept.state_of([polled(1)])
+    for event in (_began, _may_end):
+        event.clear()
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(kept.shared, state, slow, "fails once")
+        assert _began.wait(20)
+        second = threads.submit(kept.shared, state, slow, "fails once")
+        _may_end.set()
+        results = {type(one.exception(20)) for one in (first, second)}
+    assert ValueError in results and kept.shared(state, slow, "fails once") == "fails once"
+
+
+_slow: list[str] = []
+_began, _may_end = Event(), Event()
+_may_end.set()
+
+
+def slow(question: str) -> str:
+    _slow.append(question)
+    _began.set()
+    assert _may_end.wait(20)
+    if question == "fails once" and _slow.count(question) == 1:
+        raise ValueError(question)
+    return question
 
 
 def test_of_a_broker_that_was_never_polled_or_went_nothing_is_worked_out_ahead(called: list[tuple[str, str]]) -> None:

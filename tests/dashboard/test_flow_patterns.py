@@ -59,7 +59,7 @@ def test_the_default_exchange_leads_each_message_to_the_queue_that_its_key_names
 
 
 def test_of_very_many_bindings_it_is_said_that_not_all_were_compared() -> None:
-    bindings = [("e", f"q{number}", f"k{number}") for number in range(MOST_COMPARED)]
+    bindings = [("e", f"q{number}", f"k{number}.*") for number in range(MOST_COMPARED)]
     found = exchange_pattern(Wiring(topology({"e": "topic"}, bindings)), "e")
     assert (found.model, found.compared) == ("point_to_point", False) and "was not compared" in found.text
     assert exchange_pattern(Wiring(topology({"e": "direct"}, bindings)), "e").compared, "only bindings with one key match the same message"
@@ -72,7 +72,7 @@ def test_exchanges_that_are_all_bound_to_each_other_cost_little() -> None:
 
 
 def test_of_a_queue_with_very_many_bindings_beside_its_own_it_is_said_that_not_all_were_compared() -> None:
-    bindings = [("e", f"q{number % 2}", f"k{number}") for number in range(400)]
+    bindings = [("e", f"q{number % 2}", f"k{number}.*") for number in range(400)]
     found = queue_pattern(Wiring(topology({"e": "topic"}, bindings)), "q1", [])
     assert (found.model, found.compared) == ("point_to_point", False) and "was not compared" in found.text
 
@@ -97,11 +97,21 @@ def test_where_many_are_shown_whether_there_are_copies_is_the_same(case: tuple[s
 
 
 def test_where_many_are_shown_very_many_bindings_are_not_compared() -> None:
-    topics = [("e", f"q{number}", f"k{number}") for number in range(MOST_BRIEFLY + 2)]
+    topics = [("e", f"q{number}", f"k{number}.*") for number in range(MOST_BRIEFLY + 2)]
     wired = Wiring(topology({"e": "topic"}, topics))
     assert wired.is_copied("q1") is None and wired.makes_copies("e") is None
     wired = Wiring(topology({"e": "direct"}, topics))
     assert wired.is_copied("q1") is False and wired.makes_copies("e") is False
+
+
+def test_of_a_topic_exchange_keys_without_wildcards_are_compared_with_wildcards_and_their_like_alone() -> None:
+    plain = [("e", f"q{number}", f"k.{number}") for number in range(MOST_COMPARED)]
+    wired = Wiring(topology({"e": "topic"}, plain))
+    assert wired.is_copied("q1") is False and wired.makes_copies("e") is False and wired.copies("q1") == ({}, True)
+    wired = Wiring(topology({"e": "topic"}, [*plain, ("e", "one", "*.7"), ("e", "again", "k.9"), ("e", "none", "*.x.y")]))
+    found = {name: wired.is_copied(name) for name in ("q7", "q8", "q9", "one", "again", "none")}
+    assert found == {"q7": True, "q8": False, "q9": True, "one": True, "again": True, "none": None}
+    assert wired.makes_copies("e") is True and exchange_pattern(wired, "e").model == "publish_subscribe"
 
 
 def test_the_wiring_of_the_same_topology_is_made_once() -> None:
