@@ -9,7 +9,8 @@ import msgspec
 
 from workers.lab.plan import Plan
 
-WIDTH, HEIGHT, GAP_X, GAP_Y = 150, 44, 100, 18
+WIDTH, HEIGHT, GAP_Y = 150, 44, 18
+GAP_X, WIDEST_GAP, CHARACTER = 100, 190, 6.2  # pixels; as wide as what is written on the arrows needs
 _PRODUCER, _EXCHANGES, _QUEUES, _NODES = range(4)
 
 
@@ -47,6 +48,7 @@ def drawn(plan: Plan, measured: Mapping[str, Any]) -> Drawing:
     last = next(iter(reversed(measured.get("messages", []))), None)
     queues, nodes = set(last["queues"]) if last else set(), set(last["nodes"]) if last else set()
     found = {each["name"]: each for each in measured.get("nodes", [])}
+    gap = _gap(plan)
     boxes = {("producer", ""): _box("producer", "producer", _sent_text(measured), _PRODUCER, 0, lit=last is not None)}
     names = [one["name"] for one in plan.definitions["queues"]]
     rows = max(len(names), len(plan.nodes), len(plan.definitions["exchanges"]), 1)
@@ -56,14 +58,34 @@ def drawn(plan: Plan, measured: Mapping[str, Any]) -> Drawing:
         boxes["queue", name] = _box("queue", name, _waiting_text(name, measured), _QUEUES, number, lit=name in queues)
     for number, node in enumerate(plan.nodes):
         boxes["node", node.name] = _box("node", node.name, _node_text(found.get(node.name)), _NODES, number, lit=node.name in nodes)
-    middle = {key: msgspec.structs.replace(box, y=_y(box.y, _count(key[0], plan), rows)) for key, box in boxes.items()}
-    width, height = 4 * WIDTH + 3 * GAP_X + 4, rows * (HEIGHT + GAP_Y) - GAP_Y + 4
+    middle = {key: msgspec.structs.replace(box, x=_x(box.x, gap), y=_y(box.y, _count(key[0], plan), rows)) for key, box in boxes.items()}
+    width, height = _x(_NODES, gap) + WIDTH + 2, rows * (HEIGHT + GAP_Y) - GAP_Y + 4
     return Drawing(width, height, list(middle.values()), _arrows(plan, middle, last))
 
 
+def _gap(plan: Plan) -> int:
+    """Between producer, exchanges and queues, whose arrows have labels."""
+    labels = [_binding_label(one) for one in plan.definitions["bindings"]]
+    if plan.publisher.exchange:
+        labels += [each.label for each in plan.publisher.variants]
+    return round(min(WIDEST_GAP, max([GAP_X, *(CHARACTER * len(label) + 24 for label in labels)])))
+
+
+def _x(column: int, gap: int) -> int:
+    return 2 + column * WIDTH + min(column, _QUEUES) * gap + max(0, column - _QUEUES) * GAP_X
+
+
+def _binding_label(binding: Mapping[str, Any]) -> str:
+    """Its key, or by headers whether all or any of them must agree, and which."""
+    arguments = binding["arguments"]
+    headers = [f"{name}={value}" for name, value in arguments.items() if name != "x-match"]
+    match = [str(arguments["x-match"])] if len(headers) > 1 and "x-match" in arguments else []
+    return binding["routing_key"] or " ".join([*match, *headers])
+
+
 def _box(kind: str, name: str, text: str, column: int, row: int, *, lit: bool) -> Box:
-    """Its `y` is its row until all are placed."""
-    return Box(kind, name, text, 2 + column * (WIDTH + GAP_X), row, lit)
+    """Its `x` and `y` are its column and its row until all are placed."""
+    return Box(kind, name, text, column, row, lit)
 
 
 def _count(kind: str, plan: Plan) -> int:
@@ -84,9 +106,8 @@ def _arrows(plan: Plan, boxes: Mapping[tuple[str, str], Box], last: Mapping[str,
     else:
         found += [_arrow(producer, boxes["queue", key], "", lit=key in reached) for key in dict.fromkeys(each.routing_key for each in publisher.variants)]
     for one in plan.definitions["bindings"]:
-        label = one["routing_key"] or " ".join(f"{name}={value}" for name, value in one["arguments"].items() if name != "x-match")
         lit = one["destination"] in reached
-        found.append(_arrow(boxes["exchange", one["source"]], boxes["queue", one["destination"]], label, lit=lit))
+        found.append(_arrow(boxes["exchange", one["source"]], boxes["queue", one["destination"]], _binding_label(one), lit=lit))
     for one in plan.definitions["exchanges"]:
         if other := one["arguments"].get("alternate-exchange"):
             found.append(_down(boxes["exchange", one["name"]], boxes["exchange", other], "alternate"))
@@ -105,7 +126,7 @@ def _label(plan: Plan, last: Mapping[str, Any] | None) -> str:
 def _arrow(source: Box, target: Box, label: str, *, lit: bool) -> Arrow:
     x1, y1, x2, y2 = source.x + WIDTH, source.y + HEIGHT // 2, target.x - 5, target.y + HEIGHT // 2
     middle = (x1 + x2) // 2
-    return Arrow(f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}", _short(label), "", lit, middle, y2 - 5)
+    return Arrow(f"M{x1} {y1}C{middle} {y1} {middle} {y2} {x2} {y2}", _short(label, x2 - x1), "", lit, middle, y2 - 7)
 
 
 def _down(source: Box, target: Box, kind: str) -> Arrow:
@@ -116,8 +137,13 @@ def _down(source: Box, target: Box, kind: str) -> Arrow:
     return Arrow(f"M{x} {y1}V{y2}", "", kind)
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 14 else f"{text[:13]}…"
+def _short(text: str, room: int) -> str:
+    """
+    >>> _short("format=pdf kind=invoice", 95), _short("format=pdf kind=invoice", 185)
+    ('format=pdf k…', 'format=pdf kind=invoice')
+    """
+    most = int((room - 14) / CHARACTER)
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _sent_text(measured: Mapping[str, Any]) -> str:

@@ -183,8 +183,7 @@ class Drawing:
     def edge(self, edge: Edge) -> MapEdge:
         source, target = self.shown.graph.nodes[edge.source], self.shown.graph.nodes[edge.target]
         rate = None if edge.change == CAME else edge.rate if edge.rate is not None else self._rate(edge, source, target)
-        text = sentence(edge, source, target) + (f", {formatting.rate(rate)} messages a second" if rate is not None else "")
-        written = label(edge, source)
+        text, written = sentence(edge, source, target), label(edge, source)
         if edge.change:
             text, written = f"{text}, {TEXTS[edge.change]}", f"{SIGNS[edge.change]} {written}".rstrip()
         key = f"{edge.kind}-{edge.source}-{edge.target}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
 from typing import Any
@@ -13,7 +12,6 @@ from brokers.characters import visible
 
 OF_NODES = ("level", "lines", "messages", "capacity", "consumers", "in", "out", "slots")
 OF_MAPS = ("at", "age", "stale")
-_RATE = re.compile(r", [\d.,<]+ messages a second")
 
 
 def form_of(found: Mapping[str, Any], keys: Collection[str]) -> str:
@@ -24,7 +22,7 @@ def form_of(found: Mapping[str, Any], keys: Collection[str]) -> str:
     (True, False)
     """
     nodes = [[value for name, value in node.items() if name not in OF_NODES] for node in found["nodes"]]
-    edges = [(edge["id"], edge["label"], edge["level"], edge["change"], _RATE.sub("", edge["text"])) for edge in found["edges"]]
+    edges = [(edge["id"], edge["label"], edge["level"], edge["change"], edge["text"]) for edge in found["edges"]]
     rest = [found[name] for name in found if name not in (*OF_MAPS, "nodes", "edges")]
     return blake2b(msgspec.json.encode((nodes, edges, rest, list(keys))), digest_size=8).hexdigest()
 

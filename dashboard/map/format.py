@@ -51,7 +51,7 @@ class MapNode(msgspec.Struct, frozen=True, rename={"into": "in"}):
 
 
 class MapEdge(msgspec.Struct, frozen=True, rename={"source": "from", "target": "to"}):
-    """`text` is a sentence about it."""
+    """`text` is a sentence about it, without its rate."""
 
     id: str
     source: str

@@ -60,6 +60,12 @@ def test_the_map_is_drawn_and_walked_by_keyboard_along_its_edges(stack: Stack, p
     page.keyboard.press("ArrowRight")
     expect(reports).to_be_focused()
     expect(page.locator("[data-map-said]")).to_contain_text("order.*.eu")
+    page.keyboard.press("Escape")
+    expect(page).not_to_have_url(re.compile("focus="))
+    expect(page.locator(".map-node[data-focus]")).to_have_count(0)
+    expect(page.locator(ARRANGED)).to_be_visible()
+    expect(reports).to_be_visible()
+    reports.focus()
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(rf"/queues/{stack.id_of(page, 'queues', 'reports')}/"))
 

@@ -52,6 +52,16 @@ def test_each_is_drawn_without_boxes_on_each_other_before_and_after_it_measured(
         assert any(arrow.lit for arrow in drawing.arrows) == bool(measured)
 
 
+def test_arrows_of_headers_say_all_or_any_and_each_header_in_full() -> None:
+    headers = PATTERNS["headers"]
+    drawing = drawn(headers.plan(headers.defaults), {})
+    labels = [arrow.label for arrow in drawing.arrows if arrow.label]
+    assert labels == ["all format=pdf kind=invoice", "any format=png kind=invoice", "kind=photo"]
+    assert drawing.width <= 1160, "what a window of 1,440 pixels has room for"
+    narrow = PATTERNS["routing"]
+    assert drawn(narrow.plan(narrow.defaults), {}).width == 904
+
+
 def test_a_topic_reaches_whom_its_patterns_name() -> None:
     topics = PATTERNS["topics"]
     assert expected_queues(topics.plan(topics.defaults)) == (

@@ -6,18 +6,15 @@ import { heightOf, WIDTH } from "./graph.js";
 
 const LONGEST = 6000; // milliseconds, the worker's start included; plain columns are seen meanwhile
 const OPTIONS = {
-  "elk.algorithm": "layered",
-  "elk.direction": "RIGHT",
+  "elk.algorithm": "layered", "elk.direction": "RIGHT",
   "elk.partitioning.activate": "true",
   "elk.separateConnectedComponents": "false", // columns are those of the whole map
   "elk.edgeRouting": "POLYLINE", // its splines take half as long again as all else
   "elk.layered.considerModelOrder.strategy": "NODES_AND_EDGES",
-  "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF",
-  "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
+  "elk.layered.nodePlacement.strategy": "BRANDES_KOEPF", "elk.layered.nodePlacement.bk.fixedAlignment": "BALANCED",
   "elk.layered.spacing.nodeNodeBetweenLayers": "110",
   "elk.layered.spacing.edgeNodeBetweenLayers": "28",
-  "elk.spacing.nodeNode": "14",
-  "elk.spacing.edgeNode": "14",
+  "elk.spacing.nodeNode": "14", "elk.spacing.edgeNode": "14",
 };
 
 let kept = null; // the worker and its ELK: a second layout takes half as long, since its code is compiled

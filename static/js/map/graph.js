@@ -44,7 +44,7 @@ export const mainRate = ({ kind, in: into, out }) => (kind === "publisher" || in
 
 /** A sentence about an edge, with its rate of now. */
 export function textOf({ text, label, rate }) {
-  const known = (text || label || "").replace(/, [\d.,<]+ messages a second/, "");
+  const known = text || label || "";
   return known && rate != null ? `${known}, ${rateText(rate)} messages a second` : known;
 }
 

@@ -146,6 +146,11 @@ document.addEventListener("htmx:beforeSwap", ({ target, detail }) => {
   live?.renew(JSON.parse(detail.serverResponse));
 });
 still.addEventListener("change", () => live?.graph && live.draw());
+// Esc shows everything again, once nothing else is open; at a past moment it leaves that.
+document.addEventListener("keydown", ({ key, target }) => {
+  const isBusy = document.querySelector("dialog[open], .menu[open], :popover-open, .moment-now") || target.matches("input, select, textarea");
+  if (key === "Escape" && !isBusy) document.querySelector("[data-map-clear]")?.click();
+}, true);
 const badge = document.getElementById("live-badge");
 if (badge) new MutationObserver(() => live?.sheet.graph && live.showAge()).observe(badge, { attributeFilter: ["data-state"] });
 find();

@@ -6,8 +6,8 @@ import { byElk } from "./elk_layout.js";
 import { recall } from "./kept.js";
 
 const MOST_NEW = 0.5; // of the nodes
-const WAIT = 120; // milliseconds until there is something to see, where arranging takes longer; at once, in the same frame as the rest of the page, with so
-const MANY = 200; // many nodes and edges that it surely does
+const WAIT = 120; // milliseconds until there is something to see, where arranging takes longer
+const MANY = 200; // nodes and edges: with so many it surely does, and it is seen in the same frame as the rest of the page
 
 /** {positions, routes, structure, note}: `note` says why the layout is a simpler one, or is empty. `again`: without what was kept. `meanwhile` is called
  *  with plain columns where arranging takes a moment, so that there is something to see. */
@@ -31,7 +31,7 @@ async function arranged(index, workerAddress, meanwhile) {
   if (!index.nodes.size) return { positions: {}, routes: {}, note: "" };
   const arranging = byElk(index, workerAddress); // in its worker meanwhile
   const early = () => meanwhile(columned(index, ""));
-  const timer = index.nodes.size + index.edges.length < MANY ? setTimeout(early, WAIT) : void early();
+  const timer = index.nodes.size + index.edges.length < MANY ? setTimeout(early, WAIT) : early();
   try {
     return { ...(await arranging), note: "" };
   } catch (error) {

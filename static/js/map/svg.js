@@ -54,15 +54,11 @@ function cutAt(letters, width, pen) {
 // The shapes of levels as templates/components/_shape.html draws them.
 const SHAPES = {
   notice: [["path", { d: "M8 1.6 14.4 8 8 14.4 1.6 8Z", fill: "currentColor" }]],
-  warning: [
-    ["path", { d: "M8 1.5 15.3 14H.7Z", fill: "currentColor", stroke: "currentColor", "stroke-linejoin": "round" }],
-    ["path", { class: "shape-sign", d: "M8 6v4M8 12v.2" }],
-  ],
+  warning: [["path", { d: "M8 1.5 15.3 14H.7Z", fill: "currentColor", stroke: "currentColor", "stroke-linejoin": "round" }],
+    ["path", { class: "shape-sign", d: "M8 6v4M8 12v.2" }]],
   critical: [["path", { d: "M5 .8h6L15.2 5v6L11 15.2H5L.8 11V5Z", fill: "currentColor" }], ["path", { class: "shape-sign", d: "M8 4v4.8M8 11.6v.2" }]],
-  unknown: [
-    ["circle", { cx: 8, cy: 8, r: 6.7, fill: "none", stroke: "currentColor", "stroke-width": 1.3, "stroke-dasharray": "2.6 1.6" }],
-    ["path", { d: "M6.3 6.6a1.7 1.7 0 1 1 2.4 1.5c-.5.3-.7.5-.7 1M8 11.2v.2", fill: "none", stroke: "currentColor", "stroke-width": 1.3, "stroke-linecap": "round" }],
-  ],
+  unknown: [["circle", { cx: 8, cy: 8, r: 6.7, fill: "none", stroke: "currentColor", "stroke-width": 1.3, "stroke-dasharray": "2.6 1.6" }],
+    ["path", { d: "M6.3 6.6a1.7 1.7 0 1 1 2.4 1.5c-.5.3-.7.5-.7 1M8 11.2v.2", fill: "none", stroke: "currentColor", "stroke-width": 1.3, "stroke-linecap": "round" }]],
 };
 
 /** The shape of a level in a group; of a healthy one, nothing: a healthy map is nearly colourless. */
