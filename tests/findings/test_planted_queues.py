@@ -56,7 +56,8 @@ def test_queues_in_trouble_are_found_for_what_they_are_and_healthy_ones_are_not(
     assert planted.open() == {}
 
     leaving.leave()
-    for _ in range(9):
+    polls: dict[tuple[str, str], int] = {}
+    for poll in range(1, 10):
         for queue, count in (("left", 5), ("grows", 60), ("still", 2), ("waits", 10), ("healthy", 20), ("full", 30), ("flat", 8)):
             planted.publish(queue, count)
         planted.publish("order.new.uk", 3, "void")
@@ -64,6 +65,7 @@ def test_queues_in_trouble_are_found_for_what_they_are_and_healthy_ones_are_not(
             consumers[queue].acknowledge(count)
         planted.settle()
         planted.poll()
+        polls |= {key: poll for key in planted.open() if key not in polls}
     found = planted.open()
     expected = {
         ("no_consumer", "left"), ("growing", "grows"), ("stuck", "still"), ("oldest_message", "waits"), ("dead_letters", "letters"), ("unroutable", "void"),
@@ -71,6 +73,9 @@ def test_queues_in_trouble_are_found_for_what_they_are_and_healthy_ones_are_not(
     }  # fmt: skip
     assert found.keys() == expected
     assert {one.unsure for one in found.values()} == {""}
+    # At 10 s a poll; of "grows" when it holds 100, of "still" 30 s after the first is ready, of "waits" when one is a minute old
+    latest = {"letters": 2, "full": 2, "grows": 4, "void": 4, "left": 4, "still": 7, "waits": 8}
+    assert {name: poll for (_, name), poll in polls.items() if poll > latest[name]} == {}
 
     left, reported = found["no_consumer", "left"], planted.reported("left")
     assert (left.level, reported["consumers"]) == ("critical", 0)
