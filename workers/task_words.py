@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 WORDS_LENGTH = 2000
 """So many characters of a task are searched."""
@@ -59,12 +60,25 @@ def has_words(text: str, wanted: str, may_begin: bool) -> bool:
     >>> has_words("('sku-17', 'EUR')", "sku-17", True), has_words("17 sku", "sku-17", True), has_words("ValueError(1)", "value", True)
     (True, False, True)
     """
+    wanted_phrases = _phrases(wanted, may_begin)
+    if text.isascii():
+        lowered = text.lower()
+        return bool(wanted_phrases) and all(pattern.search(lowered) for _, _, pattern in wanted_phrases)
     words = words_of(text)
+    return bool(wanted_phrases) and all(_has_phrase(words, phrase, begins) for phrase, begins, _ in wanted_phrases)
+
+
+@lru_cache(maxsize=32)
+def _phrases(wanted: str, may_begin: bool) -> list[tuple[list[str], bool, re.Pattern[str]]]:
+    """(words that follow each other, whether the last may be a beginning, what finds them in a text of ASCII in lower case: of a thousand texts it takes a
+    tenth of what cutting them into words does)."""
     phrases = [(part, found) for part in wanted.split() if (found := words_of(part))]
-    return bool(phrases) and all(
-        _has_phrase(words, phrase, may_begin and last and may_begin_one(part, phrase))
-        for (part, phrase), last in zip(phrases, [False] * (len(phrases) - 1) + [True], strict=True)
-    )
+    made = []
+    for number, (part, phrase) in enumerate(phrases, 1):
+        begins = may_begin and number == len(phrases) and may_begin_one(part, phrase)
+        end = "" if begins else "(?![0-9a-z])"
+        made.append((phrase, begins, re.compile(f"(?<![0-9a-z]){'[^0-9a-z]+'.join(map(re.escape, phrase))}{end}")))
+    return made
 
 
 def _has_phrase(words: list[str], phrase: list[str], may_begin: bool) -> bool:
@@ -104,3 +118,13 @@ def terms(text: str) -> list[str]:
     if phrases and may_begin_one(*phrases[-1]):
         found[-1] += ":*"
     return found
+
+
+def rarest(text: str) -> str:
+    """Of several `terms` of a text the one that the fewest tasks may have: the longest with a digit; "" where there is none such.
+
+    >>> rarest("customer-17"), rarest("customer-1700"), rarest("17"), rarest("orders.capture")
+    ('17', '1700:*', '', '')
+    """
+    found = terms(text)
+    return max((term for term in found if any(map(str.isdigit, term))), key=len, default="") if len(found) > 1 else ""
