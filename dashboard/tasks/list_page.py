@@ -32,6 +32,7 @@ from workers.models import EventSource, Worker
 from workers.task_filter import TaskFilter
 
 NEWEST_FIRST = "-at"
+TRIED_AT_ONCE = 2
 FILTERS = "name:orders.* state:failed runtime>2s queue: after:-2h"
 VIEWS = (
     ("All", (), ""),
@@ -264,6 +265,11 @@ class TaskList(Filtered, ListChoices):
             found = self._tasks(self.query_filter(self._parsed(rest)), 1, 1)
             tried.append(RestrictiveTerm(term, found.total, self.address.with_(q=rest), found.total_is_more))
         return most_restrictive(tried)
+
+    @property
+    def tries_many(self) -> bool:
+        """True if looking for that term would hold up the page, which fetches it then."""
+        return len(self.filter.tried) > TRIED_AT_ONCE
 
     @property
     def several_vhosts(self) -> bool:

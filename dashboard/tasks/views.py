@@ -15,7 +15,7 @@ from dashboard.tasks.filter import QUALIFIERS
 from dashboard.tasks.list_page import TaskList
 from dashboard.tasks.parameters import with_terms
 
-PARTS = ("limits", "views", "table", "newer", "kept")
+PARTS = ("limits", "views", "table", "newer", "kept", "hint")
 
 
 @one_moment()
@@ -29,4 +29,8 @@ def page(request: HttpRequest) -> HttpResponse:
         return completions(request, QUALIFIERS, task_values(listed))
     if part in PARTS:
         return render(request, f"tasks/_{part}.html", {"list": listed, "now": listed.now, "newer": listed.newer(request.GET.get("newest", ""))})
-    return render(request, "tasks/index.html", {"list": listed, "now": listed.now, **live_page(listed.topics, brokers=shell.brokers, scope=shell.scope)})
+    return render(
+        request,
+        "tasks/index.html",
+        {"list": listed, "now": listed.now, "may_follow": True, **live_page(listed.topics, brokers=shell.brokers, scope=shell.scope)},
+    )

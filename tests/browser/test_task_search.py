@@ -45,3 +45,17 @@ def test_tasks_are_searched_shown_by_other_columns_exported_and_kept_as_a_view(s
     page.get_by_role("link", name="waits & <b>").click()
     expect(page.locator(".kept-views [aria-current]")).to_have_text("waits & <b>")
     expect(page.locator(".chip-text")).to_have_count(2)
+
+
+def test_a_long_filter_that_finds_nothing_names_the_term_that_is_to_blame(stack: Stack, page: Page) -> None:
+    uuid = str(uuid4())
+    stack.workers.send("add", 20, 22, task_id=uuid)
+    wait_until(lambda: page.request.get(f"{stack.url}/api/v1/tasks?{stack.here}&q={uuid}+state:succeeded").json()["total"], seconds=60)
+    page.goto(f"{stack.url}/tasks/?{stack.here}")
+    live(page)
+    for name in ("nothing", "nobody"):  # the second in the place of the first
+        page.locator("#filter").fill(f"-state:failed wait<1h name:{name}")
+        page.locator("#filter").press("Enter")
+        expect(page.get_by_text(f"Without name:{name}, ")).to_be_visible()
+        page.get_by_role("link", name=f"Remove name:{name}", exact=True).first.click()
+        expect(page.locator(".chip-text")).to_have_text(["state!=failed", "wait<1h"])

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -20,7 +21,7 @@ from brokers.scope import Scope
 from workers.duration_sketch import DurationSketch
 from workers.models import CountedBatch, TaskStatistic
 from workers.receiving.task_order import EVENTS
-from workers.task_statistics import TIERS, Counted, decoded_batch, decoded_sketches, period, spans
+from workers.task_statistics import TIERS, Counted, Key, decoded_batch, decoded_sketches, period, spans
 
 _COLUMNS = tuple(event.removeprefix("task-") for event in EVENTS)
 
@@ -137,12 +138,17 @@ def _of_events(events: list[int]) -> Counted:
 def _waiting(scope: Scope, question: StatisticsQuestion) -> Iterator[Part]:
     since, until = question.since.timestamp(), question.until.timestamp()
     for broker_id, broker, vhost, counts in _batches(scope, question):
-        for key, counted in decoded_batch(bytes(counts)):
-            start = period(key.start, question.seconds)
+        for key, counted in _decoded(bytes(counts)):
             fits = question.name in (None, key.name) and question.queue in (None, key.queue)
             fits = fits and (question.names is None or key.name in question.names) and (question.queues is None or key.queue in question.queues)
-            if fits and since <= start < until and scope.covers(broker, vhost, key.queue):
+            if fits and since <= (start := period(key.start, question.seconds)) < until and scope.covers(broker, vhost, key.queue):
                 yield Part(broker_id, vhost, start, key.name, key.queue, counted)
+
+
+@lru_cache(maxsize=128)
+def _decoded(data: bytes) -> list[tuple[Key, Counted]]:
+    """A page asks for the same batches four times, and the next viewer again. Nobody changes what is here: it is only merged into others."""
+    return decoded_batch(data)
 
 
 def _batches(scope: Scope, question: StatisticsQuestion) -> QuerySet[Any, Any]:
