@@ -147,7 +147,7 @@ def _waiting(scope: Scope, question: StatisticsQuestion) -> Iterator[Part]:
 
 @lru_cache(maxsize=128)
 def _decoded(data: bytes) -> list[tuple[Key, Counted]]:
-    """A page asks for the same batches four times, and the next viewer again. Nobody changes what is here: it is only merged into others."""
+    """A page reads the same batches four times, and the next viewer again. Nobody changes what is here: it is only merged into others."""
     return decoded_batch(data)
 
 
