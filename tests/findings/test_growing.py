@@ -27,6 +27,14 @@ def depth_set(value: float) -> RuleSetting:
     return RuleSetting(rule="growing", threshold="depth", value=value, broker="*", vhost="*", name="mail")
 
 
+@pytest.mark.parametrize("rule", ["no_consumer", "stuck"])
+def test_what_grew_while_nobody_took_from_it_does_not_count_when_somebody_does_again(rule: str) -> None:
+    before = {rule: [Object("queue", "mail", "/", 7)]}
+    assert found(growing, facts(queues=[full()], open_objects=before)) == []
+    assert len(found(growing, facts(queues=[full()], open_objects=before | OPEN))) == 1  # that was open already
+    assert len(found(growing, facts(queues=[full()], open_objects={rule: [Object("queue", "other", "/", 8)]}))) == 1
+
+
 @pytest.mark.parametrize(
     ("values", "counts"),
     [

@@ -49,7 +49,7 @@ def gone(*workers: Worker, **more: Any) -> list[Found]:
 
 
 def test_one_that_was_killed_with_tasks_says_which_are_lost_and_which_return() -> None:
-    running = [{"uuid": "1", "acknowledged": True}, {"uuid": "2", "acknowledged": False}]
+    running = [{"uuid": "u1", "acknowledged": True}, {"uuid": "u2", "acknowledged": False}]
     held = HeldTasks(3, (HeldTask("u1", "shop.pay", "STARTED", "mail"), HeldTask("u2", "shop.pay", "STARTED"), HeldTask("u3", "shop.mail", "RECEIVED")))
     (one,) = gone(objects.worker(**KILLED, active=2, reserved=1, active_tasks=running, events_off=False), held=lambda _: held)
     assert (one.level, one.whole_title, one.since) == ("critical", "a@web-1 is gone with 3 tasks", AGO)
@@ -58,6 +58,14 @@ def test_one_that_was_killed_with_tasks_says_which_are_lost_and_which_return() -
     assert "1 task that had not begun returns to its queue." in one.meaning
     assert values(one)["Tasks without an end"] == "3"
     assert values(one)["Control queue"].startswith("gone")
+
+
+def test_of_the_tasks_that_it_listed_last_those_that_ended_since_are_not_lost() -> None:
+    running = [{"uuid": "u1", "acknowledged": True}, {"uuid": "u2", "acknowledged": True}]
+    held = HeldTasks(1, (HeldTask("u1", "shop.pay", "STARTED"),))
+    (one,) = gone(objects.worker(**KILLED, active=2, reserved=0, active_tasks=running, events_off=False), held=lambda _: held)
+    assert (one.short, one.meaning) == ("is gone with 1 task", "1 running task was acknowledged early (acks_late off) and is lost.")
+    assert (values(one)["Running"], values(one)["Acknowledged early"]) == ("1", "1 of 1 running")
 
 
 def test_by_level_one_that_held_nothing_is_a_notice_and_tasks_are_critical_for_an_hour() -> None:

@@ -158,14 +158,14 @@ def test_a_finding_shows_all_there_is_in_order(person: Client, prod: Broker, now
     wanted = (
         "<h1",
         "12,480 messages wait.",
-        "Evidence",
-        "+1,440/min",
-        "over 5 min",
         "What it means",
         "likeliest first",
         "Both nodes",
         "cancelled",
         "What to do",
+        "Evidence",
+        "+1,440/min",
+        "over 5 min",
     )
     places = [html.index(text, html.index('id="finding-title"') - 10) for text in wanted]
     assert places == sorted(places)

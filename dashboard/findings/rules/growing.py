@@ -34,6 +34,8 @@ SHARE_OF_PUBLISHED = 0.1
 """A smaller share of what comes in may be by chance."""
 STAYS = 0.5
 """An open finding stays, however slowly the queue grows now, unless it shrinks, until its depth is below this share of what opened it."""
+STOOD = ("no_consumer", "stuck")
+"""While such a finding is open still and not seen any more, the growth is of the time before: it is looked at anew once that has closed."""
 RATES_SHOW = 0.5
 """Rates that account for a smaller share of the growth do not explain it."""
 ENOUGH_FOR_MEMORY = 1000
@@ -43,11 +45,14 @@ ENOUGH_FOR_MEMORY = 1000
 def look(facts: Facts, thresholds: Thresholds) -> Iterable[Report]:
     yield from queues.unsure(facts, KEY, lambda one: one.depth is not None and queue_levels.growth_per_second(one) is not None, "how it grows is unknown")
     is_open, causes = queues.is_open(facts, KEY), queues.found_by(facts, "stuck", "dead_letters")
+    stood = [queues.is_open(facts, rule) for rule in STOOD]
     for queue in facts.queues:
         if queue.consumers == 0 or not queue.depth or not queues.waits_for_consumers(queue) or queue_levels.is_broken(queue):
             continue
         growth = queue_levels.growth_per_second(queue)
         opened = is_open(queue)
+        if not opened and ("queue", queue.vhost, queue.name) not in causes and any(one(queue) for one in stood):
+            continue
         if (
             growth is None
             or growth < 0

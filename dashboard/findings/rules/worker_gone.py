@@ -83,6 +83,10 @@ class _Tasks:
     def __init__(self, worker: Worker, held: HeldTasks | None) -> None:
         self.running, self.waiting, self.open = worker.active, worker.reserved, held
         listed = worker.active_tasks or []
+        if held is not None and 0 < held.total == len(held.tasks):  # others ended after they were listed
+            left = {task.uuid for task in held.tasks}
+            listed = [task for task in listed if task.get("uuid") in left]
+            self.running = min(self.running or 0, len(listed)) if worker.active_tasks else self.running
         self.early = sum(task.get("acknowledged") is True for task in listed)
         self.late = sum(task.get("acknowledged") is False for task in listed)
 
