@@ -6,6 +6,7 @@ that is written for the other kind: of a page that takes 12 ms these took some 6
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -16,7 +17,7 @@ from django.db import connection
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from brokers import database_file
+from brokers import database_file, interpreter
 
 MOST_IDLE = 4
 """Threads that wait for a request; each keeps a connection with what SQLite has cached. Those of a rush end after it."""
@@ -28,6 +29,7 @@ class Threads:
     def __init__(self, most_idle: int = MOST_IDLE) -> None:
         self._most_idle = most_idle
         self._idle: deque[ThreadPoolExecutor] = deque()
+        self._lock = threading.Lock()
 
     def take(self) -> ThreadPoolExecutor:
         """The one that was used last, whose caches are warm; else a new one."""
@@ -41,10 +43,13 @@ class Threads:
         thread.submit(self._done, thread)
 
     def _done(self, thread: ThreadPoolExecutor) -> None:
-        """In the thread itself."""
-        if len(self._idle) < self._most_idle:
-            self._idle.append(thread)
-        else:
+        """In the thread itself, after the answer."""
+        interpreter.look_for_garbage_now()
+        with self._lock:
+            is_kept = len(self._idle) < self._most_idle
+            if is_kept:
+                self._idle.append(thread)
+        if not is_kept:
             connection.close()
             thread.shutdown(wait=False)
 

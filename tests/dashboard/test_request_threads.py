@@ -16,9 +16,10 @@ from django.db.backends.signals import connection_created
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from brokers import database_file
+from brokers import database_file, interpreter
 from brokers.database import engine
 from dashboard.request_threads import RequestHandler, Threads
+from tests.waiting import wait_until
 
 
 def test_a_thread_is_used_again_when_it_is_idle_and_not_before() -> None:
@@ -42,10 +43,10 @@ def test_threads_of_a_rush_end_after_it() -> None:
     began = [thread.submit(threading.current_thread).result(10) for thread in taken]
     for thread in taken:
         threads.give_back(thread)
-    for each in began[1:]:
-        each.join(10)
-    assert [each.is_alive() for each in began] == [True, False, False]
-    taken[0].shutdown()
+    wait_until(lambda: [each.is_alive() for each in began].count(False) == 2, seconds=10)
+    left = threads.take()
+    assert left.submit(threading.current_thread).result(10) in began
+    left.shutdown()
 
 
 def test_a_request_stays_in_one_thread_from_the_first_middleware_to_the_view(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
@@ -115,3 +116,17 @@ def test_a_connection_is_kept_until_another_file_is_in_its_place(kept: Path, dja
         Path(f"{kept}.new").replace(kept)
         database_file.leave_replaced()
         assert connection.connection is None
+
+
+def test_garbage_is_looked_for_between_requests_when_there_may_be_some(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[int] = []
+    monkeypatch.setattr("gc.collect", looked.append)
+    for counts in ((1_999, 99, 999), (2_000, 50, 200), (2_000, 51, 200), (2_000, 51, 201)):
+        monkeypatch.setattr("gc.get_count", lambda counts=counts: counts)
+        interpreter.look_for_garbage_now()
+    assert looked == [0, 1, 2]
+    threads = Threads(most_idle=1)
+    thread = threads.take()
+    threads.give_back(thread)
+    thread.shutdown()
+    assert looked == [0, 1, 2, 2]
