@@ -11,6 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from script.screenshots import violations
 from tests.browser.conftest import OpenContext, Stack, Watch
+from tests.waiting import wait_until
 
 ARRANGED = "[data-map][data-drawn=whole], [data-map][data-drawn=columns]"
 
@@ -166,3 +167,32 @@ def test_zoom_steps_of_a_path_and_files(stack: Stack, page: Page) -> None:
     expect(page.locator(".map-node[data-away]").first).to_be_attached()
     page.get_by_role("button", name="Fit", exact=True).click()
     expect(page.locator(".map-node[data-away]")).to_have_count(0)
+
+
+@pytest.mark.nightly
+def test_of_many_edges_only_those_that_are_pointed_at_or_on_a_path_are_labelled(stack: Stack, page: Page) -> None:
+    vhost, made = stack.node.new_vhost(), {"durable": True, "auto_delete": False, "arguments": {}}
+    queues = [f"q{number}" for number in range(110)]
+    bindings = [
+        {"source": one, "destination": to, "destination_type": "queue", "routing_key": f"{one} to {to}", "arguments": {}} for one in "ab" for to in queues
+    ]
+    exchanges = [{**made, "name": one, "type": "direct", "internal": False} for one in "ab"]
+    stack.node.api("POST", f"definitions/{vhost}", {"exchanges": exchanges, "queues": [{**made, "name": one} for one in queues], "bindings": bindings})
+    try:
+        shown = f"broker=test&vhost={vhost}&alike=show"
+        found = wait_until(lambda: len((one := page.request.get(f"{stack.url}/api/v1/map?{shown}").json())["edges"]) == 220 and one, 90)
+        ids = {one["name"]: one["id"] for one in found["nodes"]}
+        page.goto(f"{stack.url}/map/?{shown}")
+        expect(page.locator(ARRANGED)).to_be_visible()
+        labels = page.locator(".map-label")
+        expect(labels).to_have_count(0)
+        node(page, "queue", "q7").focus()
+        expect(labels).to_have_count(2)
+        assert sorted(label.replace("\u2068", "").replace("\u2069", "") for label in labels.all_text_contents()) == ["a to q7", "b to q7"]
+        expect(labels.first).to_be_visible()
+        page.goto(f"{stack.url}/map/?{shown}&path={ids['a']}~{ids['q9']}")
+        page.get_by_role("button", name="Next step").click()
+        expect(page.locator(".map-label[data-lit=now]")).to_contain_text("a to q9")
+        expect(labels).to_have_count(1)
+    finally:
+        stack.node.api("DELETE", f"vhosts/{vhost}")

@@ -10,7 +10,6 @@ const FONT = "11px monospace";
 export class EdgeDrawing {
   constructor(edge, lines, labels) {
     this.group = make("g", { class: "map-edge", "data-kind": edge.kind, "data-edge": edge.id }, lines);
-    this.title = make("title", {}, this.group);
     this.path = make("path", { class: "map-way", ...(BACKWARD.includes(edge.kind) ? { "marker-end": "url(#map-arrow)" } : {}) }, this.group);
     this.labels = labels;
   }
@@ -18,7 +17,7 @@ export class EdgeDrawing {
   // A line keeps its width until that is a pixel and a quarter of it off, which is hard to see: another one is styled, laid out and painted anew.
   update(edge, moves) {
     this.edge = edge;
-    if (this.title.firstChild) this.describe();
+    if (this.title?.firstChild) this.describe();
     const key = `${edge.rate} ${edge.level} ${edge.label} ${edge.change} ${moves}`;
     if (key === this.key) return;
     this.key = key;
@@ -27,11 +26,11 @@ export class EdgeDrawing {
     if (isWider) set(this.path, "stroke-width", (this.width = width));
     set(this.group, "data-level", levelOf(edge));
     set(this.group, "data-change", edge.change ?? "");
-    if (isWider || this.text !== edge.label) this.write((this.text = edge.label));
+    if (isWider || this.text !== edge.label) Object.assign(this, { text: edge.label }).write();
     this.move(moves ? edge.rate : 0);
   }
 
-  describe = () => put(this.title, textOf(this.edge));
+  describe = () => put((this.title ??= make("title", {}, this.group)), textOf(this.edge));
 
   // Faster where more messages move: three speeds.
   move(rate) {
@@ -48,9 +47,9 @@ export class EdgeDrawing {
     this.write();
   }
 
-  // Above its line, as long as there is room between the boxes.
-  write() {
-    if (!this.at || !(this.text || this.label)) return;
+  // Above its line, as long as there is room between the boxes. Where few are seen at once, `isNear` of those makes them: hundreds take long.
+  write(isNear = false) {
+    if (!this.at || !(this.text || this.label) || !(isNear || this.label || this.labels.dataset.sparse == null)) return;
     this.label ??= make("text", { class: "map-label", "data-edge": this.edge.id }, this.labels);
     const [x, y, room] = this.at;
     put(this.label, isolated(fitted(this.text, Math.min(LONGEST_LABEL, room), FONT)));

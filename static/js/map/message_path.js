@@ -53,6 +53,7 @@ export class MessagePath {
       const isTaken = from !== undefined && to === from + 1;
       if (isTaken && to === this.at) taken.push(textOf(edge));
       const drawing = this.layer.edges.get(edge.id); // none yet of what is new and still being arranged
+      if (isTaken) drawing?.write(true);
       for (const part of [drawing?.group, drawing?.label]) if (part) part.dataset.lit = isTaken ? lit(to) : "no";
     }
     this.bar.querySelector("[data-path-said]").textContent = this.sentence(index, taken);

@@ -17,7 +17,6 @@ export class NodeDrawing {
     const radius = RADIUS[node.kind] ?? 6;
     fonts ??= { name: `600 13px ${family()}`, line: `400 11px ${family()}` };
     this.link = make("a", { class: "map-node", "data-kind": node.kind, "data-node": node.id, tabindex: -1 }, layer);
-    this.title = make("title", {}, this.link);
     make("rect", { class: "map-ring", x: -4, y: -4, width: WIDTH + 8, height: height + 8, rx: radius + 4 }, this.link);
     make("rect", { class: "map-box", width: WIDTH, height, rx: radius }, this.link);
     if (node.kind === "exchange") make("path", { class: "map-side", d: `M5.5 1V${height - 1}` }, this.link);
@@ -31,7 +30,7 @@ export class NodeDrawing {
       this.ground = make("rect", { class: "map-depth-ground", x: left, y: height - 10, width: WIDTH - 2 * left, height: 4, rx: 2 }, this.link);
       this.depth = make("rect", { class: "map-depth", x: left, y: height - 10, width: 0, height: 4, rx: 2 }, this.link);
     }
-    this.slots = make("g", { class: "map-slots", transform: `translate(${left} ${height - 17})` }, this.link);
+    this.slots = node.kind === "worker" ? make("g", { class: "map-slots", transform: `translate(${left} ${height - 17})` }, this.link) : null;
   }
 
   update(node) {
@@ -54,13 +53,13 @@ export class NodeDrawing {
     shape(this.sign, level);
     if (this.depth) this.fill(node);
     this.drawSlots(node.slots);
-    if (this.title.firstChild) this.describe();
+    if (this.title?.firstChild) this.describe();
   }
 
   describe() {
     const { lines, pattern, marks } = this.node;
     const known = [...(lines ?? []), ...(pattern ? [pattern] : []), ...(marks ?? []).map(({ text }) => text)];
-    put(this.title, [nameOf(this.node), ...known, ...placeOf(this.node)].join("\n"));
+    put((this.title ??= make("title", {}, this.link)), [nameOf(this.node), ...known, ...placeOf(this.node)].join("\n"));
   }
 
   // Full is the queue's own highest depth; a depth that is unknown is a dashed outline, not an empty bar.
@@ -79,7 +78,7 @@ export class NodeDrawing {
     const slot = (kind, place) => make("rect", { class: `map-slot ${kind}`, ...place, height: 8, rx: 2 });
     const bar = () => [slot("", { width: BAR }), slot("map-slot-used", { width: Math.round((BAR * (used ?? 0)) / of) })];
     const square = (_, at) => slot(used == null ? "map-slot-unknown" : at < used ? "map-slot-used" : "", { x: at * 9, width: 7 });
-    this.slots.replaceChildren(...(of > MOST_SLOTS ? bar() : Array.from({ length: of ?? 0 }, square)));
+    this.slots?.replaceChildren(...(of > MOST_SLOTS ? bar() : Array.from({ length: of ?? 0 }, square)));
   }
 
   moveTo = ([x, y]) => set(this.link, "transform", `translate(${x} ${y})`);

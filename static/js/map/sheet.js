@@ -187,6 +187,7 @@ export class Sheet {
     const near = [...(this.index?.out.get(node) ?? []), ...(this.index?.into.get(node) ?? [])].map(({ id }) => id);
     for (const id of [edge, ...near]) {
       const drawing = this.objects.edges.get(id);
+      if (isNear) drawing?.write(true);
       for (const part of [drawing?.group, drawing?.label]) part?.toggleAttribute("data-near", isNear);
     }
   }
