@@ -7,7 +7,7 @@ Pure.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -42,6 +42,7 @@ ONCE = ("name", "worker", "queue", "root", "parent")
 LEAVES_OUT = ("name", "worker", "queue")
 BOUNDS = ("runtime", "wait", "overrun", "eta", "retries")
 NO_ARGUMENTS = "args needs the permission to see arguments of all tasks that you may view."
+LONG_AGO = timedelta(minutes=10)
 NO_STATE, NO_STATE_LEFT = ("",), "No state is left."
 NO_WORD = "has no letter or digit to search for."
 
@@ -80,7 +81,7 @@ def query_filter(wanted: Filter, broker: str | int | None, vhost: str | None, no
     """
     terms = [term for term in wanted.terms if term.qualifier and not term.problem]
     once = {name: next((term.value for term in terms if _is(term, name)), None) for name in ONCE}
-    starts = [moment for text in wanted.values("after") if (moment := moment_of(text, now))]
+    starts = [_steady(text, moment, now) for text in wanted.values("after") if (moment := moment_of(text, now))]
     ends = [moment for text in wanted.values("before") if (moment := moment_of(text, now))]
     bounds = tuple(_bound(term) for term in terms if term.qualifier and term.qualifier.name in BOUNDS)
     return TaskFilter(
@@ -101,6 +102,12 @@ def query_filter(wanted: Filter, broker: str | int | None, vhost: str | None, no
         start=max(starts, default=None),
         end=min(ends, default=None),
     )
+
+
+def _steady(text: str, moment: datetime, now: datetime) -> datetime:
+    """The moment, at ten whole seconds where it is long ago and moves with the clock: who looks again within these has the same question, and its counts."""
+    is_moving = text.strip().startswith("-") and now - moment >= LONG_AGO
+    return moment.replace(second=moment.second // 10 * 10, microsecond=0) if is_moving else moment
 
 
 def _is(term: Term, name: str, *operators: str) -> bool:

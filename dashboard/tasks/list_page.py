@@ -29,7 +29,7 @@ from dashboard.tasks.row import task_row
 from dashboard.tasks.row_cells import RowCells
 from workers import queries
 from workers.models import EventSource, Worker
-from workers.task_filter import TaskFilter
+from workers.task_filter import ALL_STATES, TaskFilter
 
 NEWEST_FIRST = "-at"
 TRIED_AT_ONCE = 2
@@ -171,6 +171,9 @@ class TaskList(Filtered, ListChoices):
     @cached_property
     def _counts(self) -> tuple[dict[str, int], frozenset[str]]:
         wanted = self.query_filter(self._of_any_state)
+        shown: queries.TaskPage | None = self.__dict__.get("page")  # None while it is being read
+        if shown is not None and not shown.total and wanted == self.query_filter(self.filter):
+            return {}, frozenset(ALL_STATES) if shown.total_is_more else frozenset()
         return (self._kept_counts, frozenset()) if wanted == self.everywhere and self._kept_counts else queries.counts_by_state(self.scope, wanted, self._found)
 
     @cached_property

@@ -140,3 +140,12 @@ def test_a_moment_at_the_end_of_the_calendar_is_refused_since_nothing_can_be_add
 def test_an_empty_list_is_counted_without_a_few_terms_however_many_there_are() -> None:
     found = parse(" ".join(f"exception:z{number}" for number in range(90)))
     assert (len(found.terms), len(found.tried)) == (90, 15)
+
+
+def test_a_start_long_ago_that_moves_with_the_clock_stays_for_ten_seconds() -> None:
+    def start(text: str, second: int) -> datetime | None:
+        return query_filter(parse(text), None, None, datetime(2026, 11, 24, 12, 0, second, 7, tzinfo=UTC)).start
+
+    assert start("after:-2h", 20) == start("after:-2h", 29) == datetime(2026, 11, 24, 10, 0, 20, tzinfo=UTC) != start("after:-2h", 30)
+    assert start("after:-9min", 21) == datetime(2026, 11, 24, 11, 51, 21, 7, tzinfo=UTC)
+    assert start("after:10:00:07", 21) == datetime(2026, 11, 24, 10, 0, 7, tzinfo=UTC)

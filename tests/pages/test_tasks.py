@@ -280,14 +280,3 @@ def test_an_empty_list_offers_a_test_task_only_to_who_may_send_one(client: Clien
     page = text_of(client)
     assert "Tasks appear here with the first event." in page
     assert (">send a test task</a>" in page) is offered
-
-
-def test_a_long_filter_that_finds_nothing_says_so_at_once_and_looks_then_for_its_narrowest_term(person: Client, broker: Broker, source: EventSource) -> None:
-    seen(broker, worker="w1@h")
-    hint = "Without <code>name:nothing</code>, 1 task matches."
-    assert hint in text_of(person, q="worker:w1@h name:nothing")
-    long = "state:success worker:w1@h name:nothing"
-    page = text_of(person, q=long)
-    assert "No tasks match this filter" in page and hint not in page
-    assert 'hx-get="/tasks/?q=state%3Asuccess+worker%3Aw1%40h+name%3Anothing&amp;part=hint" hx-trigger="load"' in page
-    assert hint in text_of(person, q=long, part="hint") and hint in text_of(person, q=long, part="table")

@@ -40,12 +40,12 @@ def _seconds(start: str, end: str) -> str:
 
 def _runtime(filter: TaskFilter) -> tuple[str, list[Any]]:
     """As `runtime_so_far`: that of an earlier attempt is not that of a failed one."""
-    running, ended = _seconds("started_at", _moment()), _seconds("started_at", "ended_at")
+    (running, parameters), ended = _not_negative(_seconds("started_at", _moment()), filter), _seconds("started_at", "ended_at")
     return (
-        f"CASE WHEN state = 'STARTED' AND started_at IS NOT NULL THEN CASE WHEN {running} > 0 THEN {running} ELSE 0 END "
+        f"CASE WHEN state = 'STARTED' AND started_at IS NOT NULL THEN {running} "
         "WHEN state <> 'FAILURE' AND runtime_seconds IS NOT NULL THEN runtime_seconds "
         f"WHEN ended_at >= started_at THEN {ended} END",
-        [_now(filter)] * 2,
+        parameters,
     )
 
 
@@ -68,7 +68,15 @@ def _wait(filter: TaskFilter) -> tuple[str, list[Any]]:
     until = f"COALESCE(started_at, CASE WHEN state IN ({states}) THEN {_moment()} END)"
     waited = _seconds(ready, until)
     known = "(sent_at IS NOT NULL OR received_at IS NOT NULL)"
-    return f"CASE WHEN {known} THEN CASE WHEN {waited} < 0 THEN 0 ELSE {waited} END END", [_now(filter)] * 2
+    value, parameters = _not_negative(waited, filter)
+    return f"CASE WHEN {known} THEN {value} END", parameters
+
+
+def _not_negative(seconds: str, filter: TaskFilter) -> tuple[str, list[Any]]:
+    """Seconds until now, at least 0; unknown ones stay unknown, which PostgreSQL's GREATEST would not do. SQLite need not work them out twice."""
+    if is_postgresql():
+        return f"CASE WHEN {seconds} < 0 THEN 0 ELSE {seconds} END", [_now(filter)] * 2
+    return f"MAX({seconds}, 0)", [_now(filter)]
 
 
 def _moment() -> str:

@@ -84,7 +84,7 @@ def tasks(
     items = items[:page_size]
     if cursor and cursor.backwards:
         items.reverse()
-    total, is_more = _total(scope, filter, at, parts, searched, start + len(items) if cursor is None and not more and items else None, counts)
+    total, is_more = _total(scope, filter, at, parts, searched, start + len(items) if cursor is None and not more and (items or not start) else None, counts)
     found_page = TaskPage(total, items, page, page_size, is_more)
     found_page.looked_at = 0 if searched is None else searched.looked_at
     if items:
