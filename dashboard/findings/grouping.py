@@ -7,6 +7,7 @@ failing tasks that began after it did.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import timedelta
 
 import msgspec
 
@@ -19,6 +20,10 @@ BLOCKED = "publishers_blocked"
 
 DEAD_LETTERS = "dead_letters"
 """Of `dashboard.findings.rules.dead_letters`: an alarm keeps messages out, and makes no consumer reject any."""
+
+
+POLLS_UNSEEN = 2
+"""An alarm is known since the poll that shows it: it may have begun after the one before, and a poll takes its time."""
 
 
 def grouped(found: Iterable[Found], facts: Facts) -> list[Found]:
@@ -47,6 +52,7 @@ def _worker(one: Found, facts: Facts) -> str:
 
 def _alarm(one: Found, facts: Facts) -> str:
     alarm = next((other for other in facts.found if other.rule == BLOCKED), None)
-    if alarm is None or (one.since is not None and alarm.since is not None and one.since < alarm.since):
+    unseen = timedelta(seconds=POLLS_UNSEEN * (facts.its_broker.poll_seconds or 0.0))
+    if alarm is None or (one.since is not None and alarm.since is not None and one.since < alarm.since - unseen):
         return ""
     return facts.identity(alarm.rule, alarm.object, alarm.detail)
