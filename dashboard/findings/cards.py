@@ -46,6 +46,7 @@ class Card(msgspec.Struct, frozen=True):
     taken_by: str
     effects: int
     unsure: str
+    unseen_since: datetime | None  # the rules no longer see it, not yet for long enough to clear it
 
 
 def cards(scope: Scope, found: Iterable[Finding], all_open: Iterable[Finding] = ()) -> list[Card]:
@@ -81,6 +82,7 @@ def card(one: Finding, effects: int = 0) -> Card:
         taken_by=one.taken_by,
         effects=effects,
         unsure=one.unsure,
+        unseen_since=one.absent_since,
     )
 
 

@@ -151,6 +151,18 @@ def test_a_thousand_open_ones_are_paged_and_take_as_many_questions_as_one(person
     assert "Page 2 of 20" in page(person, "/findings/?page=2")
 
 
+def test_one_that_is_not_seen_any_more_says_since_when_until_it_is_cleared(person: Client, prod: Broker, now: datetime) -> None:
+    looked(prod, at=now)
+    one = finding(prod, now)
+    for path in (f"/findings/{one.pk}/", "/"):
+        assert "ot seen since" not in page(person, path)
+    Finding.objects.update(absent_since=now - timedelta(seconds=20))
+    for path in (f"/findings/{one.pk}/", "/"):
+        assert "Not seen since <b>" in page(person, path)
+    Finding.objects.update(closed_at=now, close_reason="cleared")
+    assert "ot seen since" not in page(person, f"/findings/{one.pk}/")
+
+
 def test_a_finding_shows_all_there_is_in_order(person: Client, prod: Broker, now: datetime) -> None:
     mail = Queue.objects.create(broker=prod, vhost="/", name="mail", first_seen_at=now, changed_at=now)
     one = finding(prod, now, object_id=mail.pk)
