@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.db import models
 
+from brokers.lab_names import is_of_lab
 from brokers.models.keys import AutoKey
 from brokers.models.places import Broker
 
@@ -48,6 +49,11 @@ class Connection(AutoKey):
     def is_own(self) -> bool:
         """Whether it is one of Hareline's own."""
         return self.product.startswith(self.OWN_PRODUCT)
+
+    @property
+    def is_machinery(self) -> bool:
+        """Whether it is one of Hareline's own that watch; an experiment of the lab consists of the others."""
+        return self.is_own and not is_of_lab(self.vhost)
 
 
 class ClientTrend(AutoKey):

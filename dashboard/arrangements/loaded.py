@@ -11,7 +11,6 @@ from django.conf import settings
 
 from brokers import queries
 from brokers.conditions import Condition
-from brokers.lab_names import is_of_lab
 from brokers.models import Broker, Connection, Exchange, Queue
 from brokers.queries import kept
 from brokers.scope import Scope
@@ -77,7 +76,7 @@ class _Place:
         consumers = self._consumers(vhost, read.items)
         exchanges = queries.exchanges(self._scope, **where, page_size=queries.LARGEST_PAGE, delay_levels=False).items if whole else []
         machinery = worker_queries.names_of(self._broker.pk, vhost).machinery
-        open_here = [one for (there, _), one in self._connections.items() if there == vhost and _counts(one)]
+        open_here = [one for (there, _), one in self._connections.items() if there == vhost and not one.is_machinery]
         known = publishing(exchanges, open_here, machinery, self._now) if whole else Publishing()
         reach = sources(queries.visible_topology(self._scope, self._broker, vhost, kept.state_of([self._broker]))) if whole else {}
         sent = worker_queries.senders_of_queues(self._broker.pk, vhost, {queue.name for queue in read.items}, self._now - SENT_WITHIN) if whole else {}
@@ -94,7 +93,7 @@ class _Place:
             mine = {}
             for one in consuming.get((vhost, queue.name), ()):
                 connection = self._connections.get((vhost, one.connection_name))
-                if connection is None or _counts(connection):
+                if connection is None or not connection.is_machinery:
                     peer = one.consumer.peer_host or (connection.peer_host if connection else "")
                     mine[one.connection_name] = Client(one.connection_name, peer, connection.node if connection else "", one.hostname or "")
             found[queue.name] = tuple(mine.values())
@@ -122,11 +121,6 @@ class _Place:
             possible = set()  # the senders say themselves where they are
         maybe = tuple(_client(self._connections[queue.vhost, name]) for name in sorted(possible))
         return QueueClients(queue.pk, queue.name, node, consumers[queue.name], tuple(by_connection or senders), maybe, not whole)
-
-
-def _counts(connection: Connection) -> bool:
-    """Hareline's own do not, but for those of the lab, which an experiment consists of."""
-    return not connection.is_own or is_of_lab(connection.vhost)
 
 
 def _client(connection: Connection) -> Client:

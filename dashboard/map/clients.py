@@ -119,7 +119,7 @@ class _Making:
             name, host, user = found.client or found.product or found.name, found.peer_host, found.user
         else:
             name = host or "unknown program"
-        own = HARELINE if found is not None and found.is_own else ""
+        own = HARELINE if found is not None and found.is_machinery else ""
         node = self.id(kind, "\x1e".join((name, host, user)))
         known = self.nodes.get(node)
         if known is None:
