@@ -9,6 +9,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from brokers.database.engine import is_postgresql
 from brokers.models import Broker
 from tests.pages.test_tasks import seen, text_of
 from workers.models import EventSource
@@ -41,5 +42,5 @@ def test_what_a_search_finds_nowhere_is_looked_for_once(person: Client, broker: 
     seen(broker)
     with CaptureQueriesContext(connection) as made:
         page = text_of(person, q="retries>1000")
-    assert len([query for query in made.captured_queries if "retries > 1000" in query["sql"]]) == 1
+    assert len([query for query in made.captured_queries if "retries > " in query["sql"]]) == 1 + is_postgresql()  # which looks at today first
     assert "No tasks match this filter" in page and '<span class="view-count">0</span>' in page
