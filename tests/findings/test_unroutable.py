@@ -160,6 +160,13 @@ def test_what_was_found_of_the_broker_stands_under_the_exchange_once_that_is_kno
     assert whole.under == about.identity("unroutable", exchange.object)
 
 
+def test_what_is_left_of_the_loss_of_an_exchange_that_passes_all_on_again_is_not_the_brokers() -> None:
+    exchange, whole = Object("exchange", "shop.orders", "/", 11), Object("broker", "prod", "", 1)
+    for opened, count in (([exchange], 0), ([], 1), ([exchange, whole], 1)):
+        about = facts(broker=broker(unroutable_per_second=0.5), context=lost(0.5), open_objects={"unroutable": opened})
+        assert len(found(unroutable, about)) == count
+
+
 @pytest.mark.parametrize("rule", ["no_consumer", "stuck"])
 def test_a_full_queue_that_nobody_empties_is_one_finding(rule: str) -> None:
     about = facts(broker=broker(unroutable_per_second=0.0), queues=[queue(**FULL)])

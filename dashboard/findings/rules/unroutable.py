@@ -69,7 +69,9 @@ def _unroutable(rate: float, facts: Facts, thresholds: Thresholds) -> Iterable[F
     of_broker = rate >= OF_THE_LOSS * (facts.context.unroutable_per_second or 0.0) and _counts(rate, thresholds, "", facts.its_broker.name)
     if named and of_broker and any(one.kind == "broker" for one in facts.open_objects.get(KEY, ())):  # it was found before the exchange was known
         yield msgspec.structs.replace(_at_broker(rate, facts), under=queues.identity_of(facts, named[0]))
-    if not silent and of_broker and facts.context.unroutable_polls >= UNATTRIBUTED_POLLS and not _is_starting(facts):
+    opened = {one.kind for one in facts.open_objects.get(KEY, ())}
+    just_known = "exchange" in opened and "broker" not in opened  # what is left of its loss is not another one
+    if not silent and not just_known and of_broker and facts.context.unroutable_polls >= UNATTRIBUTED_POLLS and not _is_starting(facts):
         yield _at_broker(rate, facts)
 
 
