@@ -49,6 +49,7 @@ def test_a_round_makes_no_query_for_each_worker_node_or_queue() -> None:
         EventSource.objects.update(beat_at=NOON + 5 * SECOND, received_at=NOON + 5 * SECOND)
         with CaptureQueriesContext(connection) as captured:
             looking.look_at(broker, NOON + 5 * SECOND)
-        made.append([query["sql"].partition(" WHERE ")[0] for query in captured.captured_queries if query["sql"].startswith("SELECT")])
+        queries = [query["sql"] for query in captured.captured_queries if query["sql"].startswith("SELECT")]
+        made.append([sql.partition(" WHERE ")[0] for sql in queries if "pg_is_in_recovery" not in sql])  # read once a second, in whichever round that falls
     assert made[0] == made[1]
     assert made[0]
