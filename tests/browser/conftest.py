@@ -64,6 +64,11 @@ class Stack:
         found = wait_until(lambda: [item["id"] for item in page.request.get(address).json()["items"] if item.get("name", item.get("hostname")) == name], 30)
         return int(found[0])
 
+    def send(self, page: Page, task: str, *arguments: Any, **options: Any) -> None:
+        """A task to worker a@tests, once its events are received: an earlier one would not be seen."""
+        self.id_of(page, "workers", "a@tests")
+        self.workers.send(task, *arguments, **options)
+
     def any_id(self, page: Page, kind: str) -> int:
         """The primary key of the first of them, for objects whose names nobody gave, once the broker lists one."""
         found = wait_until(lambda: page.request.get(f"{self.url}/api/v1/{kind}?{self.here}").json()["items"], seconds=30)

@@ -97,7 +97,7 @@ def of_the_lab(stack: Stack, page: Page) -> str:
 
 def of_a_failed_task(stack: Stack, page: Page) -> list[str]:
     """Its workflow, drawn and as a list, and the group of its failure, once both are stored."""
-    stack.workers.send("fail")
+    stack.send(page, "fail")
     failed = f"{stack.url}/api/v1/tasks?{stack.here}&q=state:failed"
     uuid = wait_until(lambda: page.request.get(failed).json()["items"], 30)[0]["uuid"]
     group = wait_until(lambda: page.request.get(f"{stack.url}/api/v1/failures?{stack.here}").json()["items"], 30)[0]["id"]

@@ -52,7 +52,7 @@ def test_a_queue_is_found_by_keyboard_and_opened_after_a_search_that_fails_and_s
 def test_a_task_is_found_by_the_beginning_of_its_id(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/?{stack.here}")
     uuid = str(uuid4())
-    stack.workers.send("add", 20, 22, task_id=uuid)
+    stack.send(page, "add", 20, 22, task_id=uuid)
     wait_until(lambda: page.request.get(f"{stack.url}/api/v1/tasks?{stack.here}&q={uuid}").json()["total"], seconds=30)
     page.keyboard.press("Control+k")
     page.keyboard.type(uuid[:13])

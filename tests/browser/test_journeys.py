@@ -119,7 +119,7 @@ def test_a_pool_that_grows_a_running_task_and_a_node_that_stops_are_shown_in_slo
     stack.workers.app.control.pool_shrink(1, destination=["a@tests"])
     expect(node.locator(".slots-line .slot")).to_have_count(2, timeout=30_000)
 
-    stack.workers.send("rest", 6.0)
+    stack.send(page, "rest", 6.0)
     expect(node.locator(".slot-used")).to_have_count(1)
     expect(node.get_by_text("tests.workers.celery_app.rest").first).to_be_visible()
     expect(page.locator("h1 [data-sum=used]")).to_have_text("1")

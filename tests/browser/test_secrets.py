@@ -78,7 +78,7 @@ def test_no_planted_secret_is_found_anywhere(stack: Stack, page: Page, open_cont
     stranger.fill("[name=password]", typed)
     stranger.press("[name=password]", "Enter")
     expect(stranger.get_by_text("The user name or the password is wrong.")).to_be_visible()
-    stack.workers.send("add", CARD, task_id=task, kwargs={"password": passed, "headers": {"Authorization": f"Bearer {bearer}"}, "kept": "in clear"})
+    stack.send(page, "add", CARD, task_id=task, kwargs={"password": passed, "headers": {"Authorization": f"Bearer {bearer}"}, "kept": "in clear"})
 
     def failed() -> dict[str, Any] | None:
         found = page.request.get(f"{stack.url}/api/v1/task?uuid={task}").json()

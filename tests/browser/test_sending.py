@@ -103,7 +103,7 @@ def test_an_error_in_the_json_is_named_with_its_place_and_mended(stack: Stack, p
 
 def test_the_list_of_tasks_leads_to_a_task(stack: Stack, page: Page) -> None:
     page.goto(f"{stack.url}/tasks/?{stack.here}")
-    stack.workers.send("fail_twice")
+    stack.send(page, "fail_twice")
     call = f"{stack.url}/api/v1/tasks?{stack.here}&name={TASKS}.fail_twice"
     wait_until(lambda: page.request.get(call).json()["total"], seconds=30)
     page.goto(f"{stack.url}/tasks/?{stack.here}&q=name%3A{TASKS}.fail_twice")

@@ -17,7 +17,7 @@ from tests.waiting import wait_until
 
 def test_tasks_are_searched_shown_by_other_columns_exported_and_kept_as_a_view(stack: Stack, page: Page) -> None:
     uuid = str(uuid4())
-    stack.workers.send("add", 20, 22, task_id=uuid)
+    stack.send(page, "add", 20, 22, task_id=uuid)
     wait_until(lambda: page.request.get(f"{stack.url}/api/v1/tasks?{stack.here}&q={uuid}+state:succeeded").json()["total"], seconds=60)
     page.goto(f"{stack.url}/tasks/?{stack.here}")
     live(page)
@@ -49,7 +49,7 @@ def test_tasks_are_searched_shown_by_other_columns_exported_and_kept_as_a_view(s
 
 def test_a_long_filter_that_finds_nothing_names_the_term_that_is_to_blame(stack: Stack, page: Page) -> None:
     uuid = str(uuid4())
-    stack.workers.send("add", 20, 22, task_id=uuid)
+    stack.send(page, "add", 20, 22, task_id=uuid)
     wait_until(lambda: page.request.get(f"{stack.url}/api/v1/tasks?{stack.here}&q={uuid}+state:succeeded").json()["total"], seconds=60)
     page.goto(f"{stack.url}/tasks/?{stack.here}")
     live(page)
