@@ -11,6 +11,7 @@ from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from brokers.database.engine import is_postgresql
 from brokers.models import Binding, Broker, Change, Channel, ClientTrend, Connection, Consumer, Exchange, Node, Queue, VirtualHost
 from brokers.queries import kept, topologies
 from tests.people import person as a_person
@@ -84,12 +85,12 @@ PAGES = {
     "/api/v1/marks": 6,
     "/api/v1/capacity": 18,
     "/api/v1/arrangements": 24,
-    "/api/v1/tasks": 5,
+    "/api/v1/tasks": 5 + is_postgresql(),  # which looks at today first
     "/api/v1/flow?broker=prod&vhost=/&root=t1": 7,
     "/api/v1/failures": 7,
     "/api/v1/task-statistics": 15,
     "/api/v1/task-statistics/compare": 9,
-    "/api/v1/about": 9,
+    "/api/v1/about": 9 + is_postgresql(),  # which sizes up its partitions
 }
 
 
