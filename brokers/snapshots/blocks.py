@@ -148,6 +148,10 @@ class Block:
         """The column with a metric's changes."""
         return BASE + self.metrics + 2 + metric
 
+    def moves(self, metric: int) -> bool:
+        """Whether a metric changes at all. Values that take no byte all are None: each change led there."""
+        return metric < self.metrics and (self.columns[self.changes(metric)][1] > 0 or bool(self.has_values[metric]))
+
     def column(self, number: int) -> Integers:
         return unpacked(self._body, *self.columns[number])
 

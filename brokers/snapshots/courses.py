@@ -75,7 +75,7 @@ def intervals(blocks: Sequence[Block]) -> npt.NDArray[Any]:
 
 def _after_changes(blocks: Sequence[Block], metric: int, parts: Sequence[tuple[int, int]], counts: Integers, bases: Integers) -> Integers:
     """The codes after each of these changes, which are those of one object in each block."""
-    there = [metric < block.metrics and block.columns[block.changes(metric)][1] > 0 for block in blocks]
+    there = [block.moves(metric) for block in blocks]
     if not any(there):
         return np.repeat(bases, counts)
     some = [(block, part) for block, part, is_there in zip(blocks, parts, there, strict=True) if is_there]
@@ -131,7 +131,7 @@ def _courses(block: Block, metrics: Sequence[int], places: Integers) -> Integers
         if metric >= block.metrics:
             continue
         found[row, :, 0] = base = signed(block.column(BASE + metric)[places])
-        if not block.columns[block.changes(metric)][1]:
+        if not block.moves(metric):
             continue
         stored = block.column(block.changes(metric))[wanted]
         if block.has_values[metric]:
@@ -160,7 +160,7 @@ def codes_at(blocks: Sequence[Block], metrics: Sequence[int], frame: int) -> Int
             continue
         found[row] = signed(joined(blocks, [BASE + metric] * of))
         column = [BASE + there + 2 + metric] * of
-        is_there = [block.columns[column[0]][1] > 0 for block in blocks]
+        is_there = [block.moves(metric) for block in blocks]
         if not any(is_there):
             continue
         units = np.repeat([block.units[metric] for block in blocks], sizes)

@@ -28,7 +28,12 @@ def encoded(course: list[dict[int, tuple[float | None, ...]]]) -> list[tuple[int
     return [(7 + number * 5_000_001, encoder.encode(changed, 5.0, number == 0)) for number, changed in enumerate(course)]
 
 
+UNKNOWN = (None,) * len(NAMES)
+
+
 @given(polls)
+@example([{1: UNKNOWN, 2: (*UNKNOWN[:-2], 0.0, None)}, {1: (*UNKNOWN[:-1], 0), 2: UNKNOWN}])  # each change of a metric leads to unknown
+@example([dict.fromkeys(range(1, 9), (5.0, *UNKNOWN[1:])), dict.fromkeys(range(1, 9), UNKNOWN)])
 def test_every_object_and_every_moment_is_as_the_polls_had_it(course: list[dict[int, tuple[float | None, ...]]]) -> None:
     frames = encoded(course)
     blocks = [Block(packed.data, zstandard.ZstdDecompressor()) for packed in blocks_of(len(NAMES), frames)]
