@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from playwright.sync_api import Page, expect
+import re
+
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import PHONE, OpenContext, Stack
 
@@ -27,9 +29,14 @@ def test_from_an_exchange_to_who_would_get_order_new_eu_and_its_path_on_the_map(
     page.get_by_role("textbox", name="Routing key").fill("order.new.eu")
     page.get_by_role("button", name="Explain").click()
     expect(page.get_by_role("heading", name="It reaches reports, but nobody consumes reports: it waits there.")).to_be_visible()
+    held: list[Route] = []
+    page.route(re.compile("elk-worker"), lambda route: held.append(route))  # playwright takes no builtin
     page.get_by_role("link", name="On the map", exact=True).click()
     expect(page.locator("[data-path-said]")).to_have_text("Step 1 of 2: orders")
     page.get_by_role("button", name="Next step").click()
+    expect(page.locator("[data-path-said]")).to_contain_text("Step 2 of 2: reports")
+    held[0].continue_()  # it was drawn early, and is arranged now
+    expect(page.locator("[data-map]")).to_have_attribute("data-drawn", re.compile("whole|columns"))
     expect(page.locator("[data-path-said]")).to_contain_text("Step 2 of 2: reports")
     lit = page.locator(".map-node[data-lit]")
     expect(lit.and_(page.locator('[aria-label^="exchange orders,"]'))).to_be_visible()

@@ -82,7 +82,7 @@ class LiveMap {
     this.arranging = null;
     keep(this.view, places);
     this.part("note").textContent = places.note ?? "";
-    if (!this.isShown) this.path.go(0);
+    if (!this.isShown) this.path.go(this.path.at); // somebody may have gone on while it was drawn early
     this.isShown = true;
   }
 
