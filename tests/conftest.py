@@ -45,9 +45,9 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[SHARED_RUN] = SharedRun()
     else:
         gc.disable()  # until everything is collected (below)
-    if process := getattr(config, "workerinput", None):
-        # Who waits for a page or a worker goes on at once when it comes, and whoever computes takes what is left
-        os.nice(5 if computes(process["workerid"], process["workercount"]) else 0)
+    process = getattr(config, "workerinput", None)
+    if process and computes(process["workerid"], process["workercount"]):
+        os.nice(5)  # who waits for a page or a worker goes on at once when it comes
 
 
 def pytest_configure_node(node: Any) -> None:

@@ -20,10 +20,10 @@ from brokers.models import Snapshot, SnapshotBlock
 from brokers.queries.blocks_of_one import BlockOfOne, blocks_of_one, course_in
 from brokers.queries.kept_frames import frames_where
 from brokers.queries.outline import Outline
-from brokers.queries.readable import FrameAt, if_readable
+from brokers.queries.readable import FrameAt, courses_in
 from brokers.snapshots import METRICS, RAW_STEP, Integers, Moment, Series, metric_index, series_of
 from brokers.snapshots.blocks import Block
-from brokers.snapshots.courses import codes_at, courses_of
+from brokers.snapshots.courses import codes_at
 
 _AT_ONCE = 200
 _SNAPSHOTS, _BLOCKS = Snapshot._meta.db_table, SnapshotBlock._meta.db_table
@@ -113,35 +113,28 @@ def _packed(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[
     """The polls of each keyframe: of the blocks that have one of the objects, or one that has the times."""
     if not stored:
         return
-    wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
+    wanted = np.array(ids, np.int64)
     without = {one.at: one.block for one in stored}
     for at, group in groupby(_blocks_with(broker_id, kind, stored, ids), key=itemgetter(0)):
         needed = [bytes(data) for _, first, last, data in group if ((wanted >= first) & (wanted <= last)).any()]
         if needed:
             without.pop(at, None)
-            yield from _courses(needed, decompressor, at, wanted, columns, end)
+            yield from _courses(needed, at, wanted, columns, end)
     keys = list(without.values())
     for begin in range(0, len(keys), _AT_ONCE):
         for at, data in SnapshotBlock.objects.filter(pk__in=keys[begin : begin + _AT_ONCE]).values_list("at", "data"):
-            yield from _courses([bytes(data)], decompressor, at, wanted, columns, end)
+            yield from _courses([bytes(data)], at, wanted, columns, end)
 
 
-def _courses(
-    stored: Sequence[bytes], decompressor: zstandard.ZstdDecompressor, at: datetime, wanted: Integers, columns: Sequence[int], end: datetime
-) -> Iterator[Polled]:  # fmt: skip
+def _courses(stored: Sequence[bytes], at: datetime, wanted: Integers, columns: Sequence[int], end: datetime) -> Iterator[Polled]:
     """The polls of these blocks of one keyframe, of which there is one at least; none if one can't be read."""
-
-    def read() -> tuple[list[Block], Integers]:
-        blocks = [Block(data, decompressor) for data in stored]
-        return blocks, courses_of(blocks, wanted, columns)
-
-    found = if_readable(_BLOCKS, read)
+    found = courses_in(_BLOCKS, stored, wanted, columns)
     if found is None:
         return
-    blocks, codes = found
-    recorded = at.timestamp() + blocks[0].times / 1_000_000
+    block, codes = found
+    recorded = at.timestamp() + block.times / 1_000_000
     kept = int(np.searchsorted(recorded, end.timestamp(), side="right"))
-    yield Polled(recorded[:kept], Series(codes[..., :kept], blocks[0].intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
+    yield Polled(recorded[:kept], Series(codes[..., :kept], block.intervals[:kept] / 1000, np.zeros(kept, np.bool_)))
 
 
 def _blocks_with(broker_id: int, kind: str, stored: Sequence[_Packed], ids: Sequence[int]) -> Iterator[tuple[datetime, int, int, bytes]]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeVar
 
+import zstandard
+
 from brokers import unreadable
-from brokers.snapshots import Frame, UnreadableSnapshot
+from brokers.snapshots import Frame, Integers, UnreadableSnapshot
+from brokers.snapshots.blocks import Block
+from brokers.snapshots.courses import courses_of
 
 T = TypeVar("T")
 
@@ -37,3 +41,14 @@ def if_readable(table: str, read: Callable[[], T]) -> T | None:
     except UnreadableSnapshot as error:
         unreadable.warn("history_could_not_be_read", table=table, reason=str(error))
         return None
+
+
+def courses_in(table: str, stored: Sequence[bytes], wanted: Integers, columns: Sequence[int]) -> tuple[Block, Integers] | None:
+    """(one of these blocks of the same frames, the codes of these objects in all of them, `[metric, object, frame]`); None if one can't be read."""
+
+    def read() -> tuple[Block, Integers]:
+        decompressor = zstandard.ZstdDecompressor()
+        blocks = [Block(data, decompressor) for data in stored]
+        return blocks[0], courses_of(blocks, wanted, columns)
+
+    return if_readable(table, read)

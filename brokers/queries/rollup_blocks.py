@@ -23,10 +23,10 @@ from brokers.models import Rollup, RollupBlock
 from brokers.queries.blocks import having_any
 from brokers.queries.blocks_of_one import blocks_of_one, course_in
 from brokers.queries.kept_frames import frames_where
-from brokers.queries.readable import FrameAt, if_readable
+from brokers.queries.readable import FrameAt, courses_in, if_readable
 from brokers.snapshots import Integers, Moment, columns_of
 from brokers.snapshots.blocks import Block
-from brokers.snapshots.courses import codes_at, courses_of
+from brokers.snapshots.courses import codes_at
 from brokers.snapshots.rollups import RolledSeries, columns_at_end, columns_for, ending, moment_at_end, numbers_of
 
 _ROLLUPS, _BLOCKS = Rollup._meta.db_table, RollupBlock._meta.db_table
@@ -52,18 +52,13 @@ def rolled(broker_id: int, kind: str, step: int, ids: Sequence[int], metrics: Se
         packed = _packed_course(broker_id, kind, step, ids[0], columns, first, end)
         times.append(packed.begins)
         codes.append(packed.codes)
-    wanted, decompressor = np.array(ids, np.int64), zstandard.ZstdDecompressor()
+    wanted = np.array(ids, np.int64)
     for at, until, stored in [] if first is None or len(ids) == 1 else _packed(broker_id, kind, step, wanted, first, end):
-
-        def read(stored: Sequence[bytes] = stored) -> tuple[list[Block], Integers]:
-            blocks = [Block(data, decompressor) for data in stored]
-            return blocks, courses_of(blocks, wanted, columns)
-
-        found = if_readable(_BLOCKS, read)
+        found = courses_in(_BLOCKS, stored, wanted, columns)
         if found is None:
             continue
-        blocks, course = found
-        began = at.timestamp() + blocks[0].times / 1_000_000
+        block, course = found
+        began = at.timestamp() + block.times / 1_000_000
         kept = int(np.searchsorted(began, min(until.timestamp() + 0.5, end.timestamp())))
         times.append(began[:kept])
         codes.append(course[..., :kept])

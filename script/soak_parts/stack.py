@@ -140,22 +140,22 @@ class Stack:
         self._socket.close()
 
 
-def end_all(processes: Iterable[subprocess.Popen[bytes]], guards: Iterable[subprocess.Popen[bytes]]) -> None:
-    """Ends the processes in good order, those that take too long at once, and then the guards that would have ended them."""
+def end_all(processes: Iterable[subprocess.Popen[bytes]], guards: Iterable[subprocess.Popen[bytes]], seconds: float = STOP_SECONDS) -> None:
+    """Ends the processes in good order, those that take longer than `seconds` at once, and then the guards that would have ended them."""
     processes = list(processes)
     for process in processes:
         if process.poll() is None:
             process.terminate()
     for process in processes:
         try:
-            process.wait(STOP_SECONDS)
+            process.wait(seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
     for guard in guards:
         if guard.stdin:
             guard.stdin.close()
-        guard.wait(STOP_SECONDS)
+        guard.wait(seconds)
 
 
 def answer_of(url: str, headers: Mapping[str, str], seconds: float) -> tuple[int, Any]:

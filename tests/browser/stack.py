@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import signal
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from brokers.addresses import BrokerAddress
 from script.rabbitmq_node import GUARD
+from script.soak_parts.stack import end_all
 from tests import postgres
 from tests.waiting import wait_until
 
@@ -79,9 +79,7 @@ class Hareline(Site):
         try:
             yield
         finally:
-            process.send_signal(signal.SIGTERM)
-            end([process])
-            let_go(guard)
+            end_all([process], [guard], STOP_SECONDS)
 
     def _run(self, name: str, *arguments: str, keep: int | None = None) -> None:
         with (self.directory / f"{name}.log").open("wb") as log:
@@ -110,12 +108,7 @@ class Hareline(Site):
         return "\n".join(f"{log.name}: {log.read_text(errors='replace')[-1500:]}" for log in sorted(self.directory.glob("*.log")))
 
     def stop(self) -> None:
-        for process in self.processes:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        end(self.processes)
-        if self._guard:
-            let_go(self._guard)
+        end_all(self.processes, [self._guard] if self._guard else [], STOP_SECONDS)
         self._socket.close()
 
 
@@ -123,19 +116,3 @@ def guard_of(processes: list[subprocess.Popen[bytes]]) -> subprocess.Popen[bytes
     """Ends them when its pipe closes, however this process ends."""
     pids = [str(process.pid) for process in processes]
     return subprocess.Popen(["/bin/sh", "-c", GUARD, "guard", *pids], stdin=subprocess.PIPE, start_new_session=True)
-
-
-def let_go(guard: subprocess.Popen[bytes]) -> None:
-    if guard.stdin:
-        guard.stdin.close()
-    guard.wait(STOP_SECONDS)
-
-
-def end(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Returns when they have ended, those that take too long by a kill."""
-    for process in processes:
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()

@@ -15,12 +15,17 @@ from tests.browser.test_journeys import live
 from tests.waiting import wait_until
 
 
-def test_tasks_are_searched_shown_by_other_columns_exported_and_kept_as_a_view(stack: Stack, page: Page) -> None:
+def open_list(stack: Stack, page: Page) -> None:
+    """The list of tasks, with one that succeeded."""
     uuid = str(uuid4())
     stack.send(page, "add", 20, 22, task_id=uuid)
     wait_until(lambda: page.request.get(f"{stack.url}/api/v1/tasks?{stack.here}&q={uuid}+state:succeeded").json()["total"], seconds=60)
     page.goto(f"{stack.url}/tasks/?{stack.here}")
     live(page)
+
+
+def test_tasks_are_searched_shown_by_other_columns_exported_and_kept_as_a_view(stack: Stack, page: Page) -> None:
+    open_list(stack, page)
     field = page.locator("#filter")
     field.fill("-state:failed wait<1h")
     field.press("Enter")
@@ -48,11 +53,7 @@ def test_tasks_are_searched_shown_by_other_columns_exported_and_kept_as_a_view(s
 
 
 def test_a_long_filter_that_finds_nothing_names_the_term_that_is_to_blame(stack: Stack, page: Page) -> None:
-    uuid = str(uuid4())
-    stack.send(page, "add", 20, 22, task_id=uuid)
-    wait_until(lambda: page.request.get(f"{stack.url}/api/v1/tasks?{stack.here}&q={uuid}+state:succeeded").json()["total"], seconds=60)
-    page.goto(f"{stack.url}/tasks/?{stack.here}")
-    live(page)
+    open_list(stack, page)
     for name in ("nothing", "nobody"):  # the second in the place of the first
         page.locator("#filter").fill(f"-state:failed wait<1h name:{name}")
         page.locator("#filter").press("Enter")

@@ -128,7 +128,7 @@ def test_each_queue_is_shown_once_and_no_event_is_lost_through_the_loss_of_a_nod
 
 
 def _assert_disk_alarm(node: Member, looking: Looking) -> None:
-    """The node wants more free disk than there is."""
+    """The node requires more free disk than there is."""
     node.evaluate(f"rabbit_disk_monitor:set_disk_free_limit({10**18}).")
     free = f"Free disk of {node.name}"
     found = wait_until(lambda: (one := looking.look().get("publishers_blocked prod")) and free in values(one) and one, seconds=60)

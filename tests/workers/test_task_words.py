@@ -21,7 +21,7 @@ TEXTS = st.lists(st.sampled_from(["sku-17", "SKU", "170", "17", "eur", "é", "Ca
 
 @given(text=TEXTS, wanted=TEXTS, may_begin=st.booleans())
 def test_texts_of_ascii_have_the_words_that_their_words_have(text: str, wanted: str, may_begin: bool) -> None:
-    beside = f"{text} ж"  # a word that nobody wants, with which the text is no longer ASCII
+    beside = f"{text} ж"  # a word that is not searched for, with which the text is no longer ASCII
     assert has_words(text, wanted, may_begin) == has_words(beside, wanted, may_begin)
 
 
